@@ -1,0 +1,309 @@
+package mapfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"crypto/rand"
+
+	"github.com/gomapfile/mapfile/mapfile/internal/filelock"
+	"github.com/gomapfile/mapfile/mapfile/internal/host"
+	"github.com/gomapfile/mapfile/mapfile/internal/layout"
+	"github.com/gomapfile/mapfile/mapfile/internal/shm"
+	"github.com/gomapfile/mapfile/mapfile/region"
+)
+
+// This chapter makes files. A file gets its name when it is complete: nobody can see a half-made one.
+
+// defaultSize is the size of a new file: the fixed parts and room for some small slots.
+const defaultSize = 128 << 10
+
+// Create makes a map file and becomes a producer of it. It fails with fs.ErrExist if path exists.
+func Create(path string, opts ...Option) (*MapFile, error) {
+	return produce("create", modeCreate, path, opts, func(c *config) (*session, error) {
+		f, err := makeFile(path, c, nil)
+		if err != nil {
+			return nil, err
+		}
+		if err := f.region.LinkNew(path); err != nil {
+			f.close()
+			return nil, err
+		}
+		return sessionOf(f, c)
+	})
+}
+
+// OpenOrCreate joins the file at path as a producer, or makes it: the call for a producer that
+// restarts. A file that was left by an earlier boot of the machine is replaced by a new one with the
+// values that are whole.
+func OpenOrCreate(path string, opts ...Option) (*MapFile, error) {
+	return produce("open", modeJoin, path, opts, func(c *config) (*session, error) { return openOrCreate(path, c) })
+}
+
+func openOrCreate(path string, c *config) (*session, error) {
+	for deadline := time.Now().Add(c.lockTimeout + time.Second); ; {
+		f, err := openFile(path, true, c)
+		if errors.Is(err, fs.ErrNotExist) && !isDangling(path) {
+			if f, err = makeFile(path, c, nil); err != nil {
+				return nil, err
+			}
+			if err = f.region.LinkNew(path); err != nil {
+				f.close()
+				if errors.Is(err, fs.ErrExist) && time.Now().Before(deadline) {
+					continue // somebody else was faster: join
+				}
+				return nil, err
+			}
+			return sessionOf(f, c)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if f.evidence {
+			f.close()
+			return replace(path, c, true)
+		}
+		if err = f.identity(); err == nil {
+			var s *session
+			if s, err = sessionOf(f, c); err == nil {
+				return s, nil
+			}
+		} else {
+			f.close()
+		}
+		if !errors.Is(err, ErrSuperseded) || time.Now().After(deadline) {
+			return nil, err
+		}
+		pause(spinTries)
+	}
+}
+
+// isDangling tells whether path is a symbolic link to nothing: creating through it is refused.
+func isDangling(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0
+}
+
+// Recreate puts a new, empty file in the place of the one at path, if there is one. The readers and
+// producers of the old file then get ErrSuperseded. Mode and group stay, unless WithMode is given.
+func Recreate(path string, opts ...Option) (*MapFile, error) {
+	return produce("recreate", modeRecreate, path, opts, func(c *config) (*session, error) {
+		return replace(path, c, false)
+	})
+}
+
+// replace makes a new file and renames it over the old one, whose structure lock it holds meanwhile,
+// so that of two that replace at once one replaces the other's. With keep, what is whole in the old
+// file is copied.
+func replace(path string, c *config, keep bool) (*session, error) {
+	for deadline := time.Now().Add(c.lockTimeout + time.Second); time.Now().Before(deadline); pause(spinTries) {
+		old, err := region.Open(path, true)
+		if errors.Is(err, fs.ErrNotExist) && !isDangling(path) {
+			s, err := createOver(path, c, nil, func(f *file) error { return f.region.LinkNew(path) })
+			if errors.Is(err, fs.ErrExist) {
+				continue
+			}
+			return s, err
+		}
+		if err != nil {
+			return nil, explainOpen(path, err)
+		}
+		s, again, err := replaceOpen(path, c, old, keep)
+		old.Close()
+		if !again {
+			return s, err
+		}
+	}
+	return nil, fmt.Errorf("%w: the path kept changing", ErrBusy)
+}
+
+// replaceOpen replaces the open file old; again means that the path has another file by now.
+func replaceOpen(path string, c *config, old *region.Region, keep bool) (s *session, again bool, err error) {
+	unlock, err := waitLock(old, c.lockTimeout)
+	if err != nil {
+		return nil, false, err
+	}
+	defer unlock()
+	if same, err := region.SameFile(path, old.ID()); err != nil || !same {
+		return nil, true, err
+	}
+	before, beforeErr := newFile(path, old, c)
+	if info, err := old.Stat(); errors.Is(beforeErr, ErrNotMapFile) && (err != nil || info.Size > 0) {
+		return nil, false, fmt.Errorf("%w, and Recreate does not replace what it does not know; remove it first", beforeErr)
+	}
+	s, err = createOver(path, c, old, func(f *file) error {
+		if keep && beforeErr == nil {
+			if !before.evidence {
+				return errAgain
+			}
+			if err := salvageInto(f, before, c); err != nil {
+				return err
+			}
+		}
+		return f.region.LinkReplace(path)
+	})
+	if err == errAgain {
+		return nil, true, nil
+	}
+	if err == nil && beforeErr == nil {
+		before.guard(func() error {
+			m := shm.Writable(before.view())
+			m.Store(layout.SupersededOff, layout.Replaced)
+			ringBell(m)
+			return nil
+		})
+	}
+	return s, false, err
+}
+
+var errAgain = errors.New("the file came to life again")
+
+// createOver makes a file like old, gives it its name by link, and becomes its producer.
+func createOver(path string, c *config, old *region.Region, link func(*file) error) (*session, error) {
+	f, err := makeFile(path, c, old)
+	if err != nil {
+		return nil, err
+	}
+	if err := link(f); err != nil {
+		f.close()
+		return nil, err
+	}
+	return sessionOf(f, c)
+}
+
+// produce is what the three ways of becoming a producer share.
+func produce(op string, mode openMode, path string, opts []Option, open func(*config) (*session, error)) (*MapFile, error) {
+	c, err := newConfig(mode, opts)
+	if err != nil {
+		return nil, fail(op, path, "", err)
+	}
+	if err := checkHost(); err != nil {
+		return nil, fail(op, path, "", err)
+	}
+	s, err := open(c)
+	if err != nil {
+		return nil, fail(op, path, "", err)
+	}
+	return newMapFile(path, c, s.file, s), nil
+}
+
+// sessionOf makes the file's session, or closes the file.
+func sessionOf(f *file, c *config) (*session, error) {
+	s, err := newSession(f, c)
+	if err != nil {
+		f.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// makeFile makes a complete, empty, nameless file in the directory of path; mode and group like those
+// of old, if there is one.
+func makeFile(path string, c *config, old *region.Region) (*file, error) {
+	mode, group := c.mode, -1
+	if old != nil {
+		info, err := old.Stat()
+		if err != nil {
+			return nil, err
+		}
+		if group = info.GID; !c.modeGiven {
+			mode = info.Mode.Perm()
+		}
+	}
+	size := roundUp(uint64(max(c.size, defaultSize)), growStep)
+	if c.maxSize > 0 && size > uint64(c.maxSize) {
+		return nil, fmt.Errorf("%w: a file has at least %d bytes, the limit given by WithMaxSize is %d", ErrFull, size, c.maxSize)
+	}
+	r, err := region.CreateTemp(path, mode, int64(size))
+	if err != nil {
+		return nil, explainFull(err)
+	}
+	if group >= 0 {
+		_ = r.Chgrp(group) // where allowed
+	}
+	f := &file{path: path, region: r, registry: c.registry, log: c.logger}
+	v := shm.NewView(r.View())
+	f.window.Store(&v)
+	f.id = layout.Identity{Version: layout.FormatVersion, BootID: host.BootID(), Created: time.Now().UnixNano(), Title: c.title}
+	if _, err := rand.Read(f.id.FileID[:]); err != nil {
+		f.close()
+		return nil, err
+	}
+	if err := f.guard(func() error { return f.writeEmpty(size) }); err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// writeEmpty writes header, free map and index of an empty file, which is all zeros.
+func (f *file) writeEmpty(size uint64) error {
+	s := &session{file: f}
+	m := s.mem()
+	layout.PutIdentity(m.Bytes(0, layout.HeaderTitleEnd), &f.id)
+	m.Store(layout.NextSessionOff, 1)
+	// Every chunk of the free map that a file of this size needs, one behind the other.
+	place := uint64(layout.ArenaOff)
+	last := layout.FreeChunkOf(size/layout.UnitLen - 1)
+	for c := layout.FreeChunkOf(0); c.First <= last.First; c = c.Next() {
+		m.Store(c.WordOff(), place)
+		place += c.Len()
+	}
+	mark(m, 0, place/layout.UnitLen, true)
+	m.Store(layout.UsedOff, (place-layout.ArenaOff)/layout.UnitLen)
+	m.Store(layout.RoverOff, place/layout.UnitLen)
+	m.Store(layout.SizeOff, size)
+	return s.growIndex(m)
+}
+
+// waitLock takes the structure lock of an open file, waiting at most so long.
+func waitLock(r *region.Region, timeout time.Duration) (unlock func(), err error) {
+	for deadline := time.Now().Add(timeout); ; time.Sleep(time.Millisecond) {
+		err := filelock.Try(r.Fd(), layout.StructureLockOff)
+		if err == nil {
+			return func() { filelock.Unlock(r.Fd(), layout.StructureLockOff) }, nil
+		}
+		if !errors.Is(err, filelock.ErrHeld) {
+			return nil, err
+		}
+		if time.Now().After(deadline) {
+			return nil, fmt.Errorf("%w, for more than %v", ErrLocked, timeout)
+		}
+	}
+}
+
+// checkHost refuses machines that the format is not for.
+func checkHost() error {
+	if ^uint(0)>>32 == 0 {
+		return fmt.Errorf("%w: map files need a 64-bit processor", errors.ErrUnsupported)
+	}
+	if !littleEndian {
+		return fmt.Errorf("%w: map files need a little-endian processor", errors.ErrUnsupported)
+	}
+	return nil
+}
+
+// markRemoved marks a file that has just lost its name; the structure lock is held.
+func (f *file) markRemoved() error {
+	return f.guard(func() error {
+		m := shm.Writable(f.view())
+		m.Store(layout.SupersededOff, layout.Removed)
+		ringBell(m)
+		return nil
+	})
+}
+
+// ownedBy is the ErrOwned that names the producer of a record.
+func (f *file) ownedBy(record int) error {
+	p := Producer{}
+	f.guard(func() error {
+		v := f.view()
+		p.Session, p.State = v.Load(layout.SessionOff(record)), f.recordState(v, record)
+		f.fillProducer(v, layout.SessionOff(record), &p)
+		return nil
+	})
+	return fmt.Errorf("%w: %v, which is %v", ErrOwned, p, p.State)
+}

@@ -1,0 +1,204 @@
+package mapfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gomapfile/mapfile/mapfile/internal/host"
+	"github.com/gomapfile/mapfile/mapfile/internal/layout"
+	"github.com/gomapfile/mapfile/mapfile/internal/shm"
+	"github.com/gomapfile/mapfile/mapfile/region"
+	"github.com/gomapfile/mapfile/registry"
+)
+
+// file is one mapped map file as everybody sees it: for reading. Who may write has a session.
+//
+// Reads take no lock, not even against Close. Close sets closed and then unmaps; a read that goes on
+// meanwhile meets a fault, which is an error, or copies bytes of whatever was mapped there since,
+// which it throws away: every read looks at closed after its last load, and nothing that it loaded
+// before is used without bounds.
+type file struct {
+	path     string
+	region   *region.Region
+	id       layout.Identity
+	registry *registry.Registry
+	log      *slog.Logger
+
+	// evidence: the file is of another boot and nobody has it. Its words prove nothing about each
+	// other, only checksums count; nobody writes into it.
+	evidence bool
+
+	// lenient: read on though the file is superseded. A reader that follows does until there is
+	// another file at the path.
+	lenient atomic.Bool
+
+	window atomic.Pointer[shm.View]
+	closed atomic.Bool
+	once   sync.Once
+	types  sync.Map // uint32 → *storedType
+	own    atomic.Pointer[session]
+
+	waiterMu sync.Mutex
+	waiter   *waiter // made by the first Watch
+}
+
+// openFile maps the file at path and checks its header.
+func openFile(path string, writable bool, c *config) (*file, error) {
+	r, err := region.Open(path, writable)
+	if err != nil {
+		return nil, explainOpen(path, err)
+	}
+	f, err := newFile(path, r, c)
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func newFile(path string, r *region.Region, c *config) (*file, error) {
+	f := &file{path: path, region: r, registry: c.registry, log: c.logger}
+	if err := f.checkHeader(); err != nil {
+		return nil, err
+	}
+	if f.id.BootID != host.BootID() {
+		held, err := f.anyLockHeld()
+		if err != nil {
+			return nil, err
+		}
+		f.evidence = !held
+	}
+	return f, nil
+}
+
+// checkHeader maps the file and looks at all that can be wrong with its first 4 KiB.
+func (f *file) checkHeader() error {
+	actual, err := f.region.FileSize()
+	if err != nil {
+		return err
+	}
+	base, n := f.region.View()
+	v := shm.NewView(base, n)
+	f.window.Store(&v)
+	return f.guard(func() error {
+		if head := min(uint64(actual), layout.HeaderLen); head < layout.HeaderLen {
+			if head >= 8 && string(v.Bytes(0, 8)) == layout.Magic {
+				return fmt.Errorf("%w: cut to %d bytes", ErrCorrupt, actual)
+			}
+			return fmt.Errorf("%w: %d bytes are too few", ErrNotMapFile, actual)
+		}
+		var first [layout.HeaderTitleEnd]byte
+		shm.Copy(first[:], v.Bytes(0, layout.HeaderTitleEnd))
+		switch err := layout.GetIdentity(first[:], &f.id); {
+		case errors.Is(err, layout.ErrMagic):
+			return fmt.Errorf("%w: %v", ErrNotMapFile, err)
+		case errors.Is(err, layout.ErrVersion):
+			return fmt.Errorf("%w: it is %d, this program knows %d; use a newer mapfile", ErrFormatVersion, f.id.Version, layout.FormatVersion)
+		case err != nil:
+			return fmt.Errorf("%w: %v", ErrCorrupt, err)
+		}
+		size := v.Load(layout.SizeOff)
+		if size < layout.ArenaOff+layout.FreeChunk0Units/8 || size > layout.MaxFileLen || size%layout.UnitLen != 0 {
+			return fmt.Errorf("%w: the size word says %d", ErrCorrupt, size)
+		}
+		if size > uint64(actual) {
+			return fmt.Errorf("%w: cut to %d of %d bytes", ErrCorrupt, actual, size)
+		}
+		return nil
+	})
+}
+
+// explainOpen adds to a refused open what one needs to know to mend it.
+func explainOpen(path string, err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	if info, statErr := os.Stat(path); statErr == nil {
+		return fmt.Errorf("%w (mode %v, %s)", err, info.Mode().Perm(), region.OwnerOf(info))
+	}
+	return err
+}
+
+// view returns the window.
+func (f *file) view() shm.View { return *f.window.Load() }
+
+// at returns a window that reaches to end, if the file does: where address space was short at the
+// opening, a larger one is mapped, and the old one stays until Close.
+func (f *file) at(end uint64) shm.View {
+	v := f.view()
+	if end <= v.Len() || end > v.Load(layout.SizeOff) {
+		return v // what lies beyond is refused by the window's own bounds
+	}
+	if err := f.region.Reach(int64(end)); err != nil {
+		panic(shm.Bounds{Off: end})
+	}
+	v = shm.NewView(f.region.View())
+	f.window.Store(&v)
+	return v
+}
+
+// guard runs code that touches the mapping; see shm.Guard. What is wrong with the file is ErrCorrupt,
+// unless the handle was closed meanwhile.
+func (f *file) guard(do func() error) error {
+	return f.explainFault(shm.Guard(do))
+}
+
+func (f *file) explainFault(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case f.closed.Load():
+		return ErrClosed
+	case errors.Is(err, shm.ErrFault), errors.Is(err, shm.ErrBounds):
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return err
+}
+
+// superseded returns ErrSuperseded if the header says so.
+func (f *file) superseded() error {
+	switch f.view().Load(layout.SupersededOff) {
+	case layout.NotSuperseded:
+		return nil
+	case layout.Removed:
+		return fmt.Errorf("%w (removed)", ErrSuperseded)
+	default:
+		return ErrSuperseded
+	}
+}
+
+// identity compares the path with the open file: nil if it still names it, ErrSuperseded if another
+// file or none is there.
+func (f *file) identity() error {
+	same, err := region.SameFile(f.path, f.region.ID())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w (removed)", ErrSuperseded)
+	case err != nil:
+		return nil // a directory that cannot be searched now says nothing about the file
+	case !same:
+		return ErrSuperseded
+	}
+	return nil
+}
+
+// close unmaps. Reads in flight end with ErrClosed.
+func (f *file) close() error {
+	var err error
+	f.once.Do(func() {
+		f.closed.Store(true)
+		f.waiterMu.Lock()
+		w := f.waiter
+		f.waiterMu.Unlock()
+		if w != nil {
+			w.stop()
+		}
+		err = f.region.Close()
+	})
+	return err
+}

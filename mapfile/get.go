@@ -1,0 +1,294 @@
+package mapfile
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gomapfile/mapfile/codec"
+	"github.com/gomapfile/mapfile/mapfile/internal/layout"
+)
+
+// This chapter is Get: from a slot's bytes to an object of the caller's own.
+
+// Get returns a pointer to a fresh object of the slot's registered type; the caller owns it. See also
+// the function Get.
+func (mf *MapFile) Get(name string) (any, error) {
+	v, _, err := mf.Reader(name).Get()
+	return v, err
+}
+
+// GetInto makes *v what a fresh Get would give. It takes no lock of v, and after an error *v may hold
+// a part of the value. What earlier calls returned does not change.
+func (mf *MapFile) GetInto(name string, v any) error {
+	_, err := mf.Reader(name).GetInto(v)
+	return err
+}
+
+// Get reads a slot as T: *X, X, or an interface that *X implements, X being the registered type;
+// anything else is ErrType.
+func Get[T any](from Getter, name string) (T, error) {
+	var zero T
+	v, err := from.Get(name)
+	if err != nil {
+		return zero, err
+	}
+	if t, ok := v.(T); ok {
+		return t, nil
+	}
+	if x, ok := v.(*T); ok {
+		return *x, nil
+	}
+	return zero, fail("get", "", name, fmt.Errorf("%w: it holds a %T, not a %v", ErrType, v, reflect.TypeFor[T]()))
+}
+
+// A SlotReader is a consumer's handle for reading one slot often. It may be used by several
+// goroutines at once, and needs no closing.
+type SlotReader struct {
+	_    noCopy
+	mf   *MapFile
+	name string
+	at   atomic.Pointer[cursor] // where the slot was last found
+}
+
+// Reader returns a handle for reading one slot often. The slot need not exist yet, and may be
+// removed and added again: each call looks at what is there now.
+func (mf *MapFile) Reader(name string) *SlotReader { return &SlotReader{mf: mf, name: name} }
+
+// Get returns a pointer to a fresh object and says which publish it is.
+func (r *SlotReader) Get() (any, Stamp, error) {
+	var v any
+	var stamp Stamp
+	err := r.withValue("get", func(f *file, val *value) error {
+		t, err := f.typeOf(val.head.Type, val.head.TypeID)
+		if err == nil {
+			err = t.resolve(f.registry)
+		}
+		if err != nil {
+			return err
+		}
+		v, stamp = reflect.New(t.goType).Interface(), val.stamp()
+		return t.decode(val, v, true)
+	})
+	if err != nil {
+		return nil, Stamp{}, err
+	}
+	return v, stamp, nil
+}
+
+// GetInto makes *v what a fresh Get would give, and says which publish it is. With a *Raw it needs
+// neither registry nor codec.
+func (r *SlotReader) GetInto(v any) (Stamp, error) {
+	var stamp Stamp
+	if raw, ok := v.(*Raw); ok && raw != nil {
+		err := r.readRaw(raw)
+		return raw.Stamp, err
+	}
+	want, err := boundType(v)
+	if err != nil {
+		return stamp, r.fail("get", err)
+	}
+	err = r.withValue("get", func(f *file, val *value) error {
+		t, err := f.typeOf(val.head.Type, val.head.TypeID)
+		if err == nil {
+			err = t.resolve(f.registry)
+		}
+		if err != nil {
+			return err
+		}
+		if t.goType != want {
+			return fmt.Errorf("%w: it holds a %s, which is a *%v here, not a %T", ErrType, quoted(t.info.Name), t.goType, v)
+		}
+		stamp = val.stamp()
+		return t.decode(val, v, false)
+	})
+	return stamp, err
+}
+
+// Inspect decodes by the schema in the file, without the Go type.
+func (r *SlotReader) Inspect() (codec.Node, Stamp, error) {
+	var node codec.Node
+	var stamp Stamp
+	err := r.withValue("inspect", func(f *file, val *value) error {
+		t, err := f.typeOf(val.head.Type, val.head.TypeID)
+		if err != nil {
+			return err
+		}
+		stamp = val.stamp()
+		node, err = t.inspect(f.registry, val.payload)
+		return err
+	})
+	return node, stamp, err
+}
+
+// Version returns the version that is published, by one load: is there anything new? 0: no value yet,
+// or no slot. In the middle of a commit it may be the version before.
+func (r *SlotReader) Version() uint64 {
+	if r == nil {
+		return 0
+	}
+	f, err := r.mf.reader()
+	if err != nil {
+		return 0
+	}
+	version := uint64(0)
+	f.guard(func() error {
+		c := r.at.Load()
+		if c == nil || c.file != f || c.gone() {
+			ref, ext, ok := f.find(r.name)
+			if !ok {
+				return nil
+			}
+			c = f.newCursor(ref, ext)
+			r.at.Store(c)
+		}
+		version = layout.PublishWord(atomic.LoadUint64(c.pub)).Version()
+		return nil
+	})
+	return version
+}
+
+// gone tells whether the slot that the cursor is of has been removed.
+func (c *cursor) gone() bool {
+	return layout.ExtentWord(atomic.LoadUint64(c.ext)).None() || atomic.LoadUint32(c.gen) != c.ref.generation
+}
+
+func (r *SlotReader) readRaw(raw *Raw) error {
+	if r == nil {
+		return fail("get", "", "", ErrClosed)
+	}
+	val := values.Get().(*value)
+	own := val.payload
+	val.payload = raw.Payload[:0]
+	f, err := r.read(val, &how{check: r.mf == nil || r.mf.config == nil || !r.mf.config.noCheck})
+	if err == nil {
+		var t *storedType
+		if t, err = f.typeOf(val.head.Type, val.head.TypeID); err == nil {
+			raw.Type, raw.Stamp, raw.Payload = t.info, val.stamp(), val.payload
+		}
+	}
+	val.payload = own
+	values.Put(val)
+	return r.fail("get", err)
+}
+
+// withValue copies the slot's value and gives it to use. The value's memory is used again after use
+// returns, unless use keeps the payload by setting val.payload to nil.
+func (r *SlotReader) withValue(op string, use func(*file, *value) error) error {
+	if r == nil {
+		return fail(op, "", "", ErrClosed)
+	}
+	val := values.Get().(*value)
+	f, err := r.read(val, &how{check: true})
+	if err == nil {
+		err = use(f, val)
+	}
+	val.release()
+	return r.fail(op, err)
+}
+
+// values are for copies of payloads; keepPayload bounds what an idle process keeps.
+var values = sync.Pool{New: func() any { return new(value) }}
+
+const keepPayload = 4 << 20
+
+func (v *value) release() {
+	if cap(v.payload) > keepPayload {
+		v.payload = nil
+	}
+	values.Put(v)
+}
+
+// read copies the slot's value from wherever it is now.
+func (r *SlotReader) read(val *value, h *how) (*file, error) {
+	for relook := 0; ; {
+		f, err := r.mf.reader()
+		if err != nil {
+			return nil, err
+		}
+		c := r.at.Load()
+		known := c != nil && c.file == f
+		if !known {
+			if c, err = f.lookup(r.name); err != nil {
+				if r.mf.retarget(f, err) {
+					continue
+				}
+				return nil, err
+			}
+		}
+		now, err := c.read(val, h)
+		if err == nil {
+			if now != c || !known {
+				r.at.Store(now)
+			}
+			return f, nil
+		}
+		if f.evidence && errors.Is(err, ErrCorrupt) {
+			return f, now.salvage(val)
+		}
+		if errors.Is(err, ErrNoSlot) && relook < 3 { // it was removed; the name may be there again
+			relook++
+			r.at.CompareAndSwap(c, nil)
+			continue
+		}
+		if !r.mf.retarget(f, err) {
+			return f, err
+		}
+	}
+}
+
+// lookup finds a slot by name.
+func (f *file) lookup(name string) (*cursor, error) {
+	var c *cursor
+	err := f.guard(func() error {
+		if err := f.superseded(); err != nil && !f.lenient.Load() {
+			return err
+		}
+		ref, ext, ok := f.find(name)
+		if f.closed.Load() {
+			return ErrClosed
+		}
+		if !ok {
+			if err := checkName(name); err != nil {
+				return err
+			}
+			return ErrNoSlot
+		}
+		c = f.newCursor(ref, ext)
+		return nil
+	})
+	return c, err
+}
+
+func (r *SlotReader) fail(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fail(op, r.mf.Path(), r.name, err)
+}
+
+// stamp says which publish a value is.
+func (v *value) stamp() Stamp {
+	return Stamp{Version: v.version, Commit: v.head.Commit, Session: v.head.Session.Number(), Time: unixTime(v.head.Wall)}
+}
+
+// decode sets *v from the payload. A codec that is no Reuser gets memory of its own, and a zero *v.
+func (t *storedType) decode(val *value, v any, fresh bool) error {
+	err := guardCodec(func() error {
+		if t.reuser != nil {
+			return t.reuser.DecodeReuse(val.payload, v)
+		}
+		if !fresh {
+			reflect.ValueOf(v).Elem().SetZero()
+		}
+		payload := val.payload
+		val.payload = nil // the codec may keep it
+		return t.codec.Decode(payload, v)
+	})
+	if err != nil {
+		return fmt.Errorf("%w: type %s, codec %s, version %d: %w", ErrDecode, quoted(t.info.Name), quoted(t.info.Codec), val.version, err)
+	}
+	return nil
+}

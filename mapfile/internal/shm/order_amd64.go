@@ -1,0 +1,17 @@
+//go:build !race
+
+package shm
+
+// StoreRelease stores value in *p: all that was written before it is visible to who sees it. It is a
+// plain MOV, where atomic.StoreUint64 is an XCHG that waits for the line: nothing in the protocol
+// needs more than release.
+//
+//go:noescape
+func StoreRelease(p *uint64, value uint64)
+
+// OrderLoads is the reader's ordering point between copying a buffer and looking at its sequence
+// again. Loads are not reordered with loads on amd64, so the compiler alone must be stopped, and a
+// call that it cannot see into does that.
+//
+//go:noescape
+func OrderLoads()

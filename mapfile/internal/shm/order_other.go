@@ -1,0 +1,18 @@
+//go:build !amd64 || race
+
+package shm
+
+import "sync/atomic"
+
+// StoreRelease stores value in *p: all that was written before it is visible to who sees it (STLR on
+// arm64).
+func StoreRelease(p *uint64, value uint64) { atomic.StoreUint64(p, value) }
+
+// OrderLoads is the reader's ordering point between copying a buffer and looking at its sequence
+// again: a release store to private memory cannot pass the loads before it, and an acquiring load
+// cannot pass the store (litmus W-StoreLoad_R-StoreLoad). A store or an atomic add to the shared
+// word would fault on a read-only mapping.
+func OrderLoads() {
+	var private uint32
+	atomic.StoreUint32(&private, 1)
+}

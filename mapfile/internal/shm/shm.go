@@ -1,0 +1,75 @@
+// Package shm is atomic words and bytes over mapped memory, the ordering between them, and the guard
+// that turns faults into errors. It is one of the few packages that use unsafe.
+//
+// Who may write is a type: a View has no method that stores; Mem is a View that can.
+//
+// An offset from a file may be anything. View and Mem check it against the window and panic with
+// Bounds, which Guard turns into an error, as it does with a fault (SIGBUS) in a file that somebody
+// cut. So every access to mapped memory happens under a guard.
+package shm
+
+import (
+	"sync/atomic"
+	"unsafe"
+)
+
+// View is a window of mapped memory that is only read.
+type View struct {
+	base unsafe.Pointer
+	size uint64
+}
+
+// Mem is a window of mapped memory that may be written.
+type Mem struct{ View }
+
+// NewView returns a view of size bytes at base, which is aligned to 8 at least.
+func NewView(base unsafe.Pointer, size uintptr) View { return View{base, uint64(size)} }
+
+// Writable returns the view's memory for writing; the mapping must allow it.
+func Writable(v View) Mem { return Mem{v} }
+
+// Len returns the size of the window. The file may be shorter: then there are faults.
+func (v View) Len() uint64 { return v.size }
+
+// Word returns the address of the 8-byte word at off. It stays good until the region is closed.
+func (v View) Word(off uint64) *uint64 {
+	if off&7 != 0 || off >= v.size || v.size-off < 8 {
+		panic(Bounds{off, 8})
+	}
+	return (*uint64)(unsafe.Add(v.base, off))
+}
+
+// Word32 returns the address of the 4-byte word at off.
+func (v View) Word32(off uint64) *uint32 {
+	if off&3 != 0 || off >= v.size || v.size-off < 4 {
+		panic(Bounds{off, 4})
+	}
+	return (*uint32)(unsafe.Add(v.base, off))
+}
+
+// Bytes returns n bytes at off. The slice must not leave the goroutine, nor reach a codec of others
+// or a channel: only Copy and loads may touch it.
+func (v View) Bytes(off, n uint64) []byte {
+	if off > v.size || v.size-off < n {
+		panic(Bounds{off, n})
+	}
+	return unsafe.Slice((*byte)(unsafe.Add(v.base, off)), n)
+}
+
+func (v View) Load(off uint64) uint64   { return atomic.LoadUint64(v.Word(off)) }
+func (v View) Load32(off uint64) uint32 { return atomic.LoadUint32(v.Word32(off)) }
+
+// Store stores with release ordering: what was written before is visible to who sees the value.
+func (m Mem) Store(off, value uint64)          { StoreRelease(m.Word(off), value) }
+func (m Mem) Store32(off uint64, value uint32) { atomic.StoreUint32(m.Word32(off), value) }
+
+// Write copies bytes into the file; nobody relies on their order.
+func (m Mem) Write(off uint64, p []byte) { Copy(m.Bytes(off, uint64(len(p))), p) }
+
+// Zero clears n bytes.
+func (m Mem) Zero(off, n uint64) { clear(m.Bytes(off, n)) }
+
+// OrderAfterStore is the writer's ordering point: what is written after it is not visible before the
+// value that was just stored in the word. A load of the word suffices on every processor that Go
+// runs on (litmus W-StoreLoad_R-StoreLoad).
+func OrderAfterStore(word *uint64) { _ = atomic.LoadUint64(word) }

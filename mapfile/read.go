@@ -1,0 +1,345 @@
+package mapfile
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/gomapfile/mapfile/mapfile/internal/layout"
+	"github.com/gomapfile/mapfile/mapfile/internal/shm"
+)
+
+// This chapter reads one slot: the reader's half of the protocol. Steps are numbered as in FORMAT.md.
+//
+// A reader copies first and asks afterwards whether what it copied was whole and still the slot's.
+// It registers nowhere and counts nothing, which is what lets it map the file read-only.
+
+// cursor is where a reader found a slot: the entry, and its extent decoded once.
+type cursor struct {
+	file   *file
+	ref    entryRef
+	pub    *uint64 // publish word
+	ext    *uint64 // extent word
+	gen    *uint32
+	mark   *uint64 // the file's superseded word
+	extent layout.Extent
+}
+
+// how says what a read is for.
+type how struct {
+	limit    *limit // the consistent cut of a Snapshot; nil: the newest
+	check    bool   // verify the checksum
+	headOnly bool   // no payload
+	anyway   bool   // also of a file that is superseded
+}
+
+// value is what a read copied.
+type value struct {
+	version uint64
+	head    layout.Buffer
+	payload []byte // private memory
+}
+
+// What a single try may find, beside a value.
+var (
+	errRetry   = errors.New("changed meanwhile")
+	errMoved   = errors.New("the slot has another extent")
+	errLapped  = errors.New("the version that was committed is overwritten") // only with a limit
+	errNoValue = ErrNotPublished
+)
+
+// newCursor makes the cursor of an entry.
+func (f *file) newCursor(ref entryRef, ext layout.ExtentWord) *cursor {
+	c := &cursor{file: f, ref: ref}
+	v := f.at(ref.off + layout.EntryLen)
+	c.pub = v.Word(ref.off + layout.EntryPubOff)
+	c.ext = v.Word(ref.off + layout.EntryExtOff)
+	c.gen = v.Word32(ref.off + layout.EntryGenOff)
+	c.mark = v.Word(layout.SupersededOff)
+	c.extent = ext.Decode()
+	return c
+}
+
+// moved returns a cursor for the slot's present extent.
+func (c *cursor) moved() *cursor {
+	next := *c
+	next.extent = layout.ExtentWord(atomic.LoadUint64(c.ext)).Decode()
+	return &next
+}
+
+// Retries of one read. Most reads need none; a reader that a writer laps each time ends in ErrBusy.
+const (
+	spinTries = 64
+	maxRead   = 500 * time.Millisecond
+)
+
+// pause lets others run between two tries, longer with each.
+func pause(try int) {
+	if try < spinTries {
+		runtime.Gosched()
+		return
+	}
+	time.Sleep(min(time.Duration(try-spinTries+1)*10*time.Microsecond, time.Millisecond))
+}
+
+// read copies the slot's value into val, whose payload is memory to use or replace. It returns the
+// cursor to remember, which is c unless the slot has moved.
+func (c *cursor) read(val *value, h *how) (*cursor, error) {
+	var deadline time.Time
+	for try := 0; ; try++ {
+		err := c.tryRead(val, h)
+		switch err {
+		case nil:
+			return c, nil
+		case errMoved:
+			if c = c.moved(); c.extent.Word.None() {
+				return c, ErrNoSlot
+			}
+		case errRetry:
+		default:
+			return c, err
+		}
+		if try == spinTries {
+			deadline = time.Now().Add(maxRead)
+		} else if try > spinTries && time.Now().After(deadline) {
+			return c, ErrBusy
+		}
+		pause(try)
+	}
+}
+
+// tryRead is one try under the fault guard, which is written out because it is the hot path.
+func (c *cursor) tryRead(val *value, h *how) (err error) {
+	old := debug.SetPanicOnFault(true)
+	done := false
+	defer func() {
+		if !done {
+			err = c.file.explainFault(shm.Recovered(old, recover()))
+		}
+	}()
+	err = c.copyValue(val, h)
+	done = true
+	debug.SetPanicOnFault(old)
+	return err
+}
+
+// copyValue is the protocol.
+func (c *cursor) copyValue(val *value, h *how) error {
+	// R1: the extent word. R2: the generation. R3: the publish word.
+	if atomic.LoadUint64(c.ext) != uint64(c.extent.Word) {
+		return errMoved
+	}
+	if atomic.LoadUint32(c.gen) != c.ref.generation {
+		return ErrNoSlot
+	}
+	pub := layout.PublishWord(atomic.LoadUint64(c.pub))
+	if !pub.Valid(c.ref.salt) {
+		if err := c.unstable(pub); err != nil {
+			return err
+		}
+		return fmt.Errorf("%w: its publish word fails its check", ErrCorrupt)
+	}
+	index, version, pending := pub.Index(), pub.Version(), false
+	if atomic.LoadUint64(c.mark) != layout.NotSuperseded && !h.anyway && !c.file.lenient.Load() {
+		return c.file.superseded()
+	}
+	if pub.Marked() || h.limit != nil {
+		var err error
+		if index, version, pending, err = c.choose(pub, h.limit); err != nil {
+			return err
+		}
+	}
+	if version == 0 {
+		if atomic.LoadUint64(c.ext) != uint64(c.extent.Word) {
+			return errMoved
+		}
+		return errNoValue
+	}
+	// R4: the buffer's sequence.
+	off := c.extent.Buffer(index)
+	v := c.file.at(c.extent.End())
+	buf := v.Bytes(off, layout.BufferHeadLen+c.extent.Capacity)
+	seq := v.Word(off)
+	if now := atomic.LoadUint64(seq); now != 2*version {
+		if err := c.unstable(pub); err != nil {
+			return err
+		}
+		return fmt.Errorf("%w: version %d: its buffer has sequence %d", ErrCorrupt, version, now)
+	}
+	// R5: the length, bounded. R6: copy out.
+	layout.GetBuffer(buf, &val.head)
+	n := uint64(val.head.Length)
+	if n > c.extent.Capacity {
+		if err := c.unstable(pub); err != nil {
+			return err
+		}
+		return fmt.Errorf("%w: version %d: length %d exceeds the capacity %d", ErrCorrupt, version, n, c.extent.Capacity)
+	}
+	if h.headOnly {
+		n = 0
+	}
+	val.payload = slices.Grow(val.payload[:0], int(n))[:n]
+	shm.Copy(val.payload, buf[layout.BufferHeadLen:layout.BufferHeadLen+n])
+	// R7: the ordering point, and what was true before must still be: the publish word where the
+	// buffer was pending, the sequence, and last of all the extent word, because an extent that was
+	// given away may show any sequence.
+	shm.OrderLoads()
+	if pending {
+		if now := layout.PublishWord(atomic.LoadUint64(c.pub)); now != pub && now.Version() < version {
+			return errRetry
+		}
+	}
+	if atomic.LoadUint64(seq) != 2*version {
+		return errRetry
+	}
+	if atomic.LoadUint64(c.ext) != uint64(c.extent.Word) {
+		return errMoved
+	}
+	if c.file.closed.Load() {
+		return ErrClosed
+	}
+	val.version = version
+	// R8: the checksum, over the private copy.
+	if h.check && !h.headOnly {
+		if sum := layout.Check(version, &val.head, c.ref.salt, val.payload); sum != val.head.Check {
+			return fmt.Errorf("%w: version %d: checksum %08x, computed %08x", ErrCorrupt, version, val.head.Check, sum)
+		}
+	}
+	return nil
+}
+
+// unstable decides about something that a consistent file never shows: nil if the publish word and
+// the extent word are unchanged, so that nobody was at work and the slot is damaged.
+func (c *cursor) unstable(pub layout.PublishWord) error {
+	shm.OrderLoads()
+	switch {
+	case c.file.closed.Load():
+		return ErrClosed
+	case layout.PublishWord(atomic.LoadUint64(c.pub)) != pub:
+		return errRetry
+	case atomic.LoadUint64(c.ext) != uint64(c.extent.Word):
+		return errMoved
+	}
+	return nil
+}
+
+// choose picks the buffer to read where the published one is not simply it: a commit is under way
+// (the pending buffer counts if its commit is decided), or a Snapshot's limit excludes the newest.
+// A file of another boot has no commits under way: its marks mean nothing.
+func (c *cursor) choose(pub layout.PublishWord, lim *limit) (index int, version uint64, pending bool, err error) {
+	v := c.file.at(c.extent.End())
+	if pub.Marked() && !c.file.evidence {
+		p := pub.Pending()
+		off := c.extent.Buffer(p)
+		seq := atomic.LoadUint64(v.Word(off))
+		if seq <= 2*pub.Version() || seq&1 != 0 {
+			return 0, 0, false, errRetry
+		}
+		in, err := c.decided(v, off, lim)
+		if err != nil {
+			return 0, 0, false, err
+		}
+		shm.OrderLoads()
+		if atomic.LoadUint64(v.Word(off)) != seq {
+			return 0, 0, false, errRetry
+		}
+		if in {
+			return p, seq / 2, true, nil
+		}
+	}
+	index, version = pub.Index(), pub.Version()
+	if lim == nil || version == 0 {
+		return index, version, false, nil
+	}
+	for {
+		off := c.extent.Buffer(index)
+		if atomic.LoadUint64(v.Word(off)) != 2*version {
+			return 0, 0, false, errRetry
+		}
+		in, err := c.decided(v, off, lim)
+		if err != nil {
+			return 0, 0, false, err
+		}
+		shm.OrderLoads()
+		if atomic.LoadUint64(v.Word(off)) != 2*version {
+			return 0, 0, false, errRetry
+		}
+		if in {
+			return index, version, false, nil
+		}
+		if version--; version == 0 {
+			return 0, 0, false, errLapped
+		}
+		if index = c.bufferWith(v, version); index < 0 {
+			return 0, 0, false, errLapped
+		}
+	}
+}
+
+// bufferWith finds the buffer that holds a version, complete.
+func (c *cursor) bufferWith(v shm.View, version uint64) int {
+	for i := range c.extent.K {
+		if atomic.LoadUint64(v.Word(c.extent.Buffer(i))) == 2*version {
+			return i
+		}
+	}
+	return -1
+}
+
+// decided tells whether the commit of the buffer at off is inside the limit; without a limit,
+// whether it has been committed.
+func (c *cursor) decided(v shm.View, off uint64, lim *limit) (bool, error) {
+	session := layout.SessionWord(v.Load(off + layout.BufferSessionOff))
+	commit := v.Load(off + layout.BufferCommitOff)
+	if lim != nil {
+		return lim.inside(session, commit), nil
+	}
+	if session.Record() >= layout.NumSessions {
+		return false, errRetry
+	}
+	rec := layout.SessionOff(session.Record())
+	if v.Load(rec+layout.SessionNumberOff) != session.Number() {
+		return false, errRetry // its record has another session by now, so the mark has been cleared
+	}
+	in := commit <= v.Load(rec+layout.SessionCommitOff)
+	if v.Load(rec+layout.SessionNumberOff) != session.Number() {
+		return false, errRetry
+	}
+	return in, nil
+}
+
+// limit is the cut of a Snapshot: up to which commit of each session values count.
+type limit struct {
+	next     uint64 // the first session number that was not given out
+	sessions [layout.NumSessions]struct{ number, commit uint64 }
+}
+
+// load takes the cut as of now: the next number first, then every record.
+func (l *limit) load(v shm.View) bool {
+	l.next = v.Load(layout.NextSessionOff)
+	for i := range l.sessions {
+		off := layout.SessionOff(i)
+		s := &l.sessions[i]
+		if s.number = v.Load(off + layout.SessionNumberOff); s.number == 0 {
+			continue
+		}
+		s.commit = v.Load(off + layout.SessionCommitOff)
+		if v.Load(off+layout.SessionNumberOff) != s.number {
+			return false
+		}
+	}
+	return true
+}
+
+// inside tells whether a buffer of that session and commit counts. A session that is not in the
+// vector but has a number from before had ended: all that it published counts.
+func (l *limit) inside(session layout.SessionWord, commit uint64) bool {
+	if r := session.Record(); r < len(l.sessions) && l.sessions[r].number == session.Number() {
+		return commit <= l.sessions[r].commit
+	}
+	return session.Number() < l.next
+}

@@ -1,0 +1,291 @@
+package mapfile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gomapfile/mapfile/mapfile/internal/filelock"
+	"github.com/gomapfile/mapfile/mapfile/internal/host"
+	"github.com/gomapfile/mapfile/mapfile/internal/layout"
+	"github.com/gomapfile/mapfile/mapfile/internal/shm"
+)
+
+// This chapter is producer sessions: a handle that writes has a record in the file and holds the lock
+// of the record's byte for as long as it lives. Others see by that lock that it lives, and by its
+// heartbeat that it runs.
+
+// session is a file that this handle may write.
+type session struct {
+	*file
+	number     uint64
+	record     int
+	commitWord *uint64
+
+	lockTimeout time.Duration
+	maxSize     int64
+	every       time.Duration // between heartbeats
+
+	structure chan struct{} // holds a value while a goroutine of this handle is at the structure lock
+	commitMu  sync.Mutex    // one commit at a time
+	bell      *bell
+	clock     clock
+	stop      chan struct{}
+	stopped   sync.WaitGroup // heartbeat and ringer
+
+	mu    sync.Mutex // guards what follows; never held while waiting for anything but memory
+	slots map[string]*slot
+	gone  error // why nothing can be written any more: ErrClosed, ErrSuperseded
+
+	syncMu sync.Mutex
+}
+
+// mem is the mapping for writing.
+func (s *session) mem() shm.Mem { return shm.Writable(s.view()) }
+
+// newSession gives the file a producer: finds a record, after repairing what its last session left.
+func newSession(f *file, c *config) (*session, error) {
+	s := &session{
+		file: f, lockTimeout: c.lockTimeout, maxSize: c.maxSize, every: c.heartbeat,
+		structure: make(chan struct{}, 1), slots: map[string]*slot{}, stop: make(chan struct{}), record: -1,
+	}
+	if err := s.selfTestLocks(); err != nil {
+		return nil, err
+	}
+	s.clock.set()
+	err := s.change(func(m shm.Mem) error {
+		record, err := s.takeRecord(m)
+		if err != nil {
+			return err
+		}
+		s.begin(m, record)
+		return nil
+	})
+	if err != nil {
+		if s.record >= 0 {
+			filelock.Unlock(f.region.Fd(), layout.SessionLockOff+int64(s.record))
+		}
+		return nil, err
+	}
+	s.bell = newBell(s)
+	f.own.Store(s)
+	s.stopped.Add(1)
+	go s.beat()
+	return s, nil
+}
+
+// selfTestLocks refuses file systems on which locks do not exclude: there two producers would write
+// one slot.
+func (s *session) selfTestLocks() error {
+	return filelock.SelfTest(s.region.Fd(), layout.SelfTestLockOff, func() (uintptr, func() error, error) {
+		second, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", s.region.Fd()), os.O_RDWR, 0)
+		if err != nil { // no /proc
+			second, err = os.OpenFile(s.path, os.O_RDWR, 0)
+		}
+		if err != nil {
+			return 0, nil, err
+		}
+		return second.Fd(), second.Close, nil
+	})
+}
+
+// takeRecord finds a record that nobody holds and takes its lock: one never used, else that of the
+// session that ended first. Before a record is given out again, everything that its session left is
+// repaired: whether a mark is committed can be told from this record only.
+func (s *session) takeRecord(m shm.Mem) (int, error) {
+	best, bestNumber := -1, uint64(0)
+	for i := range layout.NumSessions {
+		number := m.Load(layout.SessionOff(i) + layout.SessionNumberOff)
+		if best >= 0 && number >= bestNumber {
+			continue
+		}
+		err := filelock.Try(s.region.Fd(), layout.SessionLockOff+int64(i))
+		if errors.Is(err, filelock.ErrHeld) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		if best >= 0 {
+			filelock.Unlock(s.region.Fd(), layout.SessionLockOff+int64(best))
+		}
+		best, bestNumber, s.record = i, number, i
+		if number == 0 {
+			break
+		}
+	}
+	if best < 0 {
+		return 0, fmt.Errorf("%w: %d producers have the file open", ErrFull, layout.NumSessions)
+	}
+	if bestNumber != 0 {
+		s.repairSession(m, bestNumber, best)
+	}
+	return best, nil
+}
+
+// begin makes the record ours. Number 0, commit word, number, and only then the file's next number:
+// a reader that loads next first never takes a running session for an ended one. The commit word
+// goes on from the highest in the file, so that commits of a restarted producer do too.
+func (s *session) begin(m shm.Mem, record int) {
+	commit := uint64(0)
+	for i := range layout.NumSessions {
+		if off := layout.SessionOff(i); m.Load(off+layout.SessionNumberOff) != 0 {
+			commit = max(commit, m.Load(off+layout.SessionCommitOff))
+		}
+	}
+	next := max(m.Load(layout.NextSessionOff), 1)
+	off := layout.SessionOff(record)
+	m.Store(off+layout.SessionNumberOff, 0)
+	shm.OrderAfterStore(m.Word(off + layout.SessionNumberOff))
+	m.Store(off+layout.SessionCommitOff, commit)
+	m.Store(off+layout.SessionBeatOff, uint64(host.Uptime()))
+	m.Store(off+layout.SessionEveryOff, uint64(s.every))
+	m.Store32(off+layout.SessionEndedOff, layout.SessionOpen)
+	m.Store(off+layout.SessionStartedOff, uint64(time.Now().UnixNano()))
+	m.Store32(off+layout.SessionPIDOff, uint32(os.Getpid()))
+	m.Store(off+layout.SessionProcOff, uint64(host.Uptime()))
+	program := host.Program()
+	program = program[:min(len(program), layout.MaxProgramLen)]
+	m.Store32(off+layout.SessionProgLenOff, uint32(len(program)))
+	m.Write(off+layout.SessionProgOff, []byte(program))
+	m.Store(off+layout.SessionNumberOff, next)
+	shm.OrderAfterStore(m.Word(off + layout.SessionNumberOff))
+	m.Store(layout.NextSessionOff, next+1)
+	s.number, s.record, s.commitWord = next, record, m.Word(off+layout.SessionCommitOff)
+}
+
+// alive returns why nothing can be written any more, if that is so.
+func (s *session) alive() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gone
+}
+
+// beat shows that the process runs, keeps the clock, and looks whether the path still names this
+// file: whoever finds it replaced or removed marks it, since nobody should publish into a file that
+// nobody finds.
+func (s *session) beat() {
+	defer s.stopped.Done()
+	ticker := time.NewTicker(s.every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-ticker.C:
+		}
+		s.clock.set()
+		lost := s.identity()
+		s.guard(func() error {
+			m := s.mem()
+			m.Store(layout.SessionOff(s.record)+layout.SessionBeatOff, uint64(host.Uptime()))
+			if lost != nil && m.Load(layout.SupersededOff) == layout.NotSuperseded {
+				s.markSuperseded(m, lost)
+			}
+			return nil
+		})
+	}
+}
+
+// markSuperseded tells readers and producers of the file that its path has another file by now, or
+// none.
+func (s *session) markSuperseded(m shm.Mem, lost error) {
+	mark := uint64(layout.Replaced)
+	if lost != ErrSuperseded {
+		mark = layout.Removed
+	}
+	m.Store(layout.SupersededOff, mark)
+	s.bell.ringNow()
+	s.log.Warn("mapfile: the file was replaced or removed under its producer", "path", s.path)
+}
+
+// end releases the record: stop heartbeat and ringer, ring once more, unlock. Slots are closed by now.
+func (s *session) end(closed bool) {
+	close(s.stop)
+	s.bell.stop()
+	s.stopped.Wait()
+	if closed {
+		s.guard(func() error {
+			m := s.mem()
+			off := layout.SessionOff(s.record)
+			m.Store(off+layout.SessionBeatOff, uint64(host.Uptime()))
+			m.Store32(off+layout.SessionEndedOff, layout.SessionClosed)
+			return nil
+		})
+	}
+	filelock.Unlock(s.region.Fd(), layout.SessionLockOff+int64(s.record))
+	if closed {
+		s.bell.ringNow()
+	}
+}
+
+// ownerState tells whose a slot is: the state of the session that its owner word names.
+func (f *file) ownerState(v shm.View, owner layout.OwnerWord) State {
+	if owner.Number() == 0 || owner.Record() >= layout.NumSessions {
+		return StateUnknown
+	}
+	off := layout.SessionOff(owner.Record())
+	if v.Load(off+layout.SessionNumberOff) != owner.Number() {
+		// The record has another session by now, or the word was filled in before it got one.
+		if owner.Ended() == layout.SessionClosed {
+			return StateClosed
+		}
+		return StateDead
+	}
+	return f.recordState(v, owner.Record())
+}
+
+// recordState is the state of the session that has a record now.
+func (f *file) recordState(v shm.View, record int) State {
+	off := layout.SessionOff(record)
+	held, err := f.lockHeld(record)
+	switch {
+	case err != nil:
+		return StateUnknown
+	case !held && v.Load32(off+layout.SessionEndedOff) == layout.SessionClosed:
+		return StateClosed
+	case !held:
+		return StateDead
+	case v.Load(layout.SupersededOff) != layout.NotSuperseded:
+		return StateSuperseded
+	}
+	every := min(time.Duration(v.Load(off+layout.SessionEveryOff)&(1<<62-1)), time.Hour)
+	if heartbeatAge(v, off) > 3*max(every, defaultHeartbeat/2) {
+		return StateStalled
+	}
+	return StateLive
+}
+
+// heartbeatAge is how long ago the session last showed that it runs: never negative, and a heartbeat
+// from the future is as old as can be, so that nobody is alive for ever by a wrong number.
+func heartbeatAge(v shm.View, off uint64) time.Duration {
+	now, beat := uint64(host.Uptime()), v.Load(off+layout.SessionBeatOff)
+	if beat > now {
+		if beat-now < uint64(time.Second) { // stamped between our two loads, or on another core
+			return 0
+		}
+		return time.Duration(min(now, 1<<62))
+	}
+	return time.Duration(min(now-beat, 1<<62))
+}
+
+// lockHeld tells whether a session holds its record's lock. The kernel does not tell a descriptor of
+// its own locks, so our own session is known here.
+func (f *file) lockHeld(record int) (bool, error) {
+	if own := f.own.Load(); own != nil && own.record == record {
+		return true, nil
+	}
+	return filelock.Held(f.region.Fd(), layout.SessionLockOff+int64(record))
+}
+
+// anyLockHeld tells whether any producer has the file.
+func (f *file) anyLockHeld() (bool, error) {
+	for i := range layout.NumSessions {
+		if held, err := f.lockHeld(i); held || err != nil {
+			return held, err
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,288 @@
+package mapfile
+
+import (
+	"fmt"
+	"reflect"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gomapfile/mapfile/codec"
+	"github.com/gomapfile/mapfile/mapfile/internal/layout"
+	"github.com/gomapfile/mapfile/mapfile/internal/shm"
+)
+
+// A Slot is a producer's handle. Once removed it answers ErrNoSlot, also if the name is added anew.
+// All methods may be called by several goroutines at once.
+type Slot struct {
+	_  noCopy
+	mf *MapFile // a file whose slots are in use is not forgotten
+	sl *slot
+}
+
+// slot is what Slot is a handle of. The session knows it, so it must not lead to the MapFile.
+type slot struct {
+	s    *session
+	name string
+
+	goType  reflect.Type // X; nil for a *Raw
+	codec   codec.Codec
+	inPlace bool // the codec may encode straight into the slot's buffer
+	typeRef uint32
+	typeID  uint64
+	locker  sync.Locker
+	k       int // buffers asked for; 0: by capacity
+
+	// binding guards the bound object and the tickets; it is held for a few instructions only.
+	binding sync.Mutex
+	bound   any
+	tickets uint64
+
+	// mu is held from the choice of a buffer to the publish word, and by a commit for all its slots,
+	// in the order of their entries. Everything below belongs to it.
+	mu        sync.Mutex
+	err       error // why the slot cannot be updated any more
+	ref       entryRef
+	pub       *uint64
+	extent    layout.Extent
+	version   uint64      // published
+	started   atomic.Bool // a version has been published: the capacity is a fair guess
+	current   int         // published buffer
+	top       uint64      // highest version ever used
+	published uint64      // ticket of the newest encoding that was published
+	pinned    int         // buffer that the last Sync made durable, or -1
+	pinning   int         // buffer that a running Sync makes durable, or -1
+}
+
+// filled is a buffer that has been written and is not yet published.
+type filled struct {
+	buffer  int
+	version uint64
+}
+
+// Name returns the slot's name.
+func (h *Slot) Name() string {
+	if h == nil || h.sl == nil {
+		return ""
+	}
+	return h.sl.name
+}
+
+// Version returns the version that was last published; 0: none.
+func (h *Slot) Version() uint64 {
+	if h == nil || h.sl == nil {
+		return 0
+	}
+	h.sl.mu.Lock()
+	defer h.sl.mu.Unlock()
+	return h.sl.version
+}
+
+// Set binds v, a non-nil pointer of the same type, from the next Update on. An object that nobody
+// touches any more after Set needs no lock.
+func (h *Slot) Set(v any) error {
+	if h == nil || h.sl == nil {
+		return fail("set", "", "", ErrClosed)
+	}
+	return fail("set", h.sl.s.path, h.sl.name, h.sl.set(v))
+}
+
+func (sl *slot) set(v any) error {
+	t, err := boundType(v)
+	if err != nil {
+		return err
+	}
+	if t != sl.goType {
+		return fmt.Errorf("%w: it was added with a *%v, not a %T", ErrType, sl.typeName(), v)
+	}
+	sl.binding.Lock()
+	sl.bound = v
+	sl.binding.Unlock()
+	return nil
+}
+
+func (sl *slot) typeName() string {
+	if sl.goType == nil {
+		return "mapfile.Raw"
+	}
+	return sl.goType.String()
+}
+
+// boundType returns X for a non-nil *X, and nil for a *Raw.
+func boundType(v any) (reflect.Type, error) {
+	if raw, ok := v.(*Raw); ok && raw != nil {
+		return nil, nil
+	}
+	rv := reflect.ValueOf(v)
+	if rv.Kind() != reflect.Pointer || rv.IsNil() {
+		return nil, fmt.Errorf("%w: a non-nil pointer is needed, not %T", ErrType, v)
+	}
+	return rv.Type().Elem(), nil
+}
+
+// take returns the bound object and a ticket: of two encodings of a slot the one with the higher
+// ticket is not older. It is called with the Locker held.
+func (sl *slot) take() (any, uint64) {
+	sl.binding.Lock()
+	defer sl.binding.Unlock()
+	sl.tickets++
+	return sl.bound, sl.tickets
+}
+
+// attach makes the handle of an entry that is ours by now: under the structure lock.
+func (sl *slot) attach(m shm.Mem, ref entryRef) {
+	sl.ref = ref
+	sl.pub = m.Word(ref.off + layout.EntryPubOff)
+	sl.extent = layout.ExtentWord(m.Load(ref.off + layout.EntryExtOff)).Decode()
+	pub := layout.PublishWord(*sl.pub)
+	sl.version, sl.current = pub.Version(), pub.Index()%sl.extent.K
+	sl.started.Store(sl.version > 0)
+	sl.pinned, sl.pinning = int(m.Load32(ref.off+layout.EntryPinOff))-1, -1
+	sl.top = highestVersion(m, ref.off, &sl.extent)
+}
+
+// highestVersion is the highest version that the slot ever used, also by those who died writing it:
+// a number that was used twice could tear a value.
+func highestVersion(m shm.Mem, entry uint64, ext *layout.Extent) uint64 {
+	top := max(m.Load(entry+layout.EntryFloorOff), layout.PublishWord(m.Load(entry+layout.EntryPubOff)).Version())
+	for b := range ext.K {
+		top = max(top, (m.Load(ext.Buffer(b))+1)/2)
+	}
+	return top
+}
+
+// ready tells whether the slot can be updated; with mu held, under a guard.
+func (sl *slot) ready() error {
+	if sl.err != nil {
+		return sl.err
+	}
+	if err := sl.s.superseded(); err != nil {
+		return err
+	}
+	if sl.top >= layout.MaxVersion {
+		return fmt.Errorf("%w: the slot has used up its %d versions; remove it and add another", ErrTooLarge, uint64(layout.MaxVersion))
+	}
+	return nil
+}
+
+// victim chooses the buffer for the next version: the oldest that is neither published nor pinned.
+// Versions go around the buffers in turn, so that is the next one in the ring.
+func (sl *slot) victim() int {
+	b := sl.current
+	for range sl.extent.K {
+		if b++; b >= sl.extent.K {
+			b = 0
+		}
+		if b == sl.current {
+			continue
+		}
+		if b != sl.pinned && b != sl.pinning {
+			return b
+		}
+	}
+	return (sl.current + 1) % sl.extent.K // only pins left, with few buffers: durability gives way
+}
+
+// fill writes the next version into a spare buffer, with mu held: steps W1 to W4. The payload is
+// staged, or, if that is nil, encoded in place from v; what does not fit is returned as overflow, in
+// private memory, for the caller to make room and call again.
+func (sl *slot) fill(staged []byte, v any, commit uint64) (f filled, overflow []byte, err error) {
+	old := debug.SetPanicOnFault(true)
+	done := false
+	defer func() {
+		if !done {
+			overflow, err = nil, sl.s.explainFault(recoverFill(old, recover()))
+		}
+	}()
+	f, overflow, err = sl.write(staged, v, commit)
+	done = true
+	debug.SetPanicOnFault(old)
+	return f, overflow, err
+}
+
+// recoverFill is shm.Recovered where a codec runs: a panic of the codec is an error of encoding.
+func recoverFill(old bool, r any) error {
+	switch r := r.(type) {
+	case shm.Bounds, runtime.Error:
+		if _, isFault := r.(interface{ Addr() uintptr }); isFault {
+			return shm.Recovered(old, r)
+		}
+		if _, isBounds := r.(shm.Bounds); isBounds {
+			return shm.Recovered(old, r)
+		}
+	}
+	debug.SetPanicOnFault(old)
+	return fmt.Errorf("%w: the codec panicked: %v", ErrEncode, r)
+}
+
+func (sl *slot) write(staged []byte, v any, commit uint64) (f filled, overflow []byte, err error) {
+	if err := sl.ready(); err != nil {
+		return f, nil, err
+	}
+	if uint64(len(staged)) > sl.extent.Capacity {
+		return f, staged, nil
+	}
+	// W1: the buffer. Its version is used up from here on, whatever happens.
+	f = filled{buffer: sl.victim(), version: sl.top + 1}
+	sl.top = f.version
+	off := sl.extent.Buffer(f.buffer)
+	m := shm.Writable(sl.s.at(sl.extent.End()))
+	seq := m.Word(off)
+	// W2: odd sequence, ordering point: whoever sees the new bytes sees that they are unfinished.
+	shm.StoreRelease(seq, 2*f.version-1)
+	shm.OrderAfterStore(seq)
+	// W3: payload and header.
+	buf := m.Bytes(off, layout.BufferHeadLen+sl.extent.Capacity)
+	payload := buf[layout.BufferHeadLen:]
+	head := layout.Buffer{
+		TypeID: sl.typeID, Type: sl.typeRef, Commit: commit,
+		Session: layout.NewSessionWord(sl.s.number, sl.s.record),
+	}
+	head.Wall, head.Boot = sl.s.clock.now()
+	if staged != nil {
+		head.Length = uint32(len(staged))
+		head.Check = copyChecked(payload, staged, layout.CheckSeed(f.version, &head, sl.ref.salt))
+	} else {
+		out, err := sl.codec.Append(payload[:0:len(payload)], v)
+		if err != nil {
+			return f, nil, fmt.Errorf("%w: %w", ErrEncode, err)
+		}
+		if len(out) > len(payload) || len(out) > 0 && &out[0] != &payload[0] {
+			return f, out, nil
+		}
+		head.Length = uint32(len(out))
+		head.Check = layout.Check(f.version, &head, sl.ref.salt, out)
+	}
+	layout.PutBuffer(buf[:layout.BufferHeadLen], &head)
+	// W4: even sequence: complete.
+	shm.StoreRelease(seq, 2*f.version)
+	return f, nil, nil
+}
+
+// copyChecked copies src and returns the checksum, going on from seed: in pieces, so that the
+// checksum runs over bytes that are in the first-level cache.
+func copyChecked(dst, src []byte, seed uint32) uint32 {
+	const piece = 4096
+	for len(src) > 2*piece {
+		shm.Copy(dst, src[:piece])
+		seed = layout.CheckUpdate(seed, src[:piece])
+		dst, src = dst[piece:], src[piece:]
+	}
+	shm.Copy(dst, src)
+	return layout.CheckUpdate(seed, src)
+}
+
+// show stores the publish word: the filled buffer is the slot's value from here on (W5).
+func (sl *slot) show(f filled) {
+	shm.StoreRelease(sl.pub, uint64(layout.NewPublishWord(f.version, f.buffer, f.buffer, sl.ref.salt)))
+	sl.version, sl.current = f.version, f.buffer
+	sl.started.Store(true)
+}
+
+// forget makes a filled buffer incomplete, because it will not be published: its commit number will
+// be used again.
+func (sl *slot) forget(f filled) {
+	m := shm.Writable(sl.s.at(sl.extent.End()))
+	m.Store(sl.extent.Buffer(f.buffer), 2*f.version-1)
+}

@@ -1,0 +1,308 @@
+package mapfile
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/gomapfile/mapfile/mapfile/internal/host"
+	"github.com/gomapfile/mapfile/mapfile/internal/layout"
+	"github.com/gomapfile/mapfile/mapfile/internal/shm"
+)
+
+// This chapter is what can be told about slots and producers without decoding anything.
+
+// Slots lists the slots that match, in the order in which they were added, without decoding. A slot
+// that is there all the time is listed just once, whatever is added and removed meanwhile. An error
+// with a slot's name concerns that slot and the loop goes on; one without is the last thing.
+func (mf *MapFile) Slots(list ...string) iter.Seq2[SlotInfo, error] {
+	return func(yield func(SlotInfo, error) bool) {
+		p, err := parsePatterns(list)
+		if err != nil {
+			yield(SlotInfo{}, fail("slots", mf.Path(), "", err))
+			return
+		}
+		f, err := mf.reader()
+		if err != nil {
+			yield(SlotInfo{}, fail("slots", mf.Path(), "", err))
+			return
+		}
+		producers := newProducerCache(f, 0)
+		for i := uint32(0); ; i++ {
+			info, err := f.slotAt(&i, p, producers)
+			switch {
+			case err == errNoMore:
+				return
+			case mf.closed.Load():
+				yield(SlotInfo{}, fail("slots", mf.Path(), "", ErrClosed))
+				return
+			case err != nil && info.Name == "":
+				yield(SlotInfo{}, fail("slots", mf.Path(), "", err))
+				return
+			}
+			if !yield(info, fail("slots", mf.Path(), info.Name, err)) {
+				return
+			}
+		}
+	}
+}
+
+var errNoMore = errors.New("no more slots")
+
+// slotAt describes the next slot that matches, from entry *i on, which it moves there.
+func (f *file) slotAt(i *uint32, p *patterns, producers *producerCache) (info SlotInfo, err error) {
+	var c *cursor
+	err = f.guard(func() error {
+		var l label
+		for n := numEntries(f.view()); *i < n; *i++ {
+			ref, ext, ok := f.readEntry(*i, &l)
+			if !ok && !ext.None() { // it changes just now, or its label is damaged
+				if ref, ext, ok = f.readEntryAgain(*i, &l); !ok && !ext.None() {
+					info.Name = fmt.Sprintf("#%d", *i)
+					return fmt.Errorf("%w: the name of entry %d", ErrCorrupt, *i)
+				}
+			}
+			if ok && p.match(string(l.name)) {
+				info.Name, info.Title = string(l.name), string(l.title)
+				c = f.newCursor(ref, ext)
+				return nil
+			}
+		}
+		return errNoMore
+	})
+	if err != nil {
+		return info, err
+	}
+	err = c.describe(&info, producers)
+	return info, err
+}
+
+// readEntryAgain tells an entry that changes from one that is damaged.
+func (f *file) readEntryAgain(i uint32, l *label) (ref entryRef, ext layout.ExtentWord, ok bool) {
+	for try := range 50 {
+		if ref, ext, ok = f.readEntry(i, l); ok || ext.None() {
+			return ref, ext, ok
+		}
+		pause(try)
+	}
+	return ref, ext, false
+}
+
+// describe fills in all but name and title.
+func (c *cursor) describe(info *SlotInfo, producers *producerCache) error {
+	f := c.file
+	val := values.Get().(*value)
+	defer val.release()
+	now, err := c.read(val, &how{headOnly: true, anyway: true})
+	if errors.Is(err, ErrCorrupt) && f.evidence {
+		err = now.salvage(val)
+	}
+	info.Capacity = int64(now.extent.Capacity)
+	typeRef, typeID := val.head.Type, val.head.TypeID
+	ownerErr := f.guard(func() error {
+		v := f.view()
+		owner := layout.OwnerWord(v.Load(c.ref.off + layout.EntryOwnerOff))
+		info.Producer = producers.get(v, owner)
+		if err == ErrNotPublished {
+			typeRef = v.Load32(c.ref.off + layout.EntryTypeOff)
+			t, err := f.loadType(typeRef)
+			if err != nil {
+				return err
+			}
+			typeID = t.id
+		}
+		if err == nil {
+			info.Rate = now.rate(v, val.version)
+		}
+		return nil
+	})
+	if err != nil && err != ErrNotPublished {
+		return err
+	}
+	if ownerErr != nil {
+		return ownerErr
+	}
+	if err == nil {
+		info.Length, info.Stamp = int64(val.head.Length), val.stamp()
+		info.Age = f.age(&val.head)
+	}
+	t, err := f.typeOf(typeRef, typeID)
+	if err != nil {
+		return err
+	}
+	info.Type = t.info
+	return nil
+}
+
+// age is the time since a publish: by the clock that nobody sets if it was in this boot, else by the
+// wall clock.
+func (f *file) age(head *layout.Buffer) time.Duration {
+	if f.id.BootID == host.BootID() {
+		return max(host.Uptime()-time.Duration(min(head.Boot, 1<<62)), 0)
+	}
+	return max(time.Since(unixTime(head.Wall)), 0)
+}
+
+// rate is publishes a second over the versions that the buffers still hold.
+func (c *cursor) rate(v shm.View, newest uint64) float64 {
+	var first, last struct{ version, boot uint64 }
+	for b := range c.extent.K {
+		off := c.extent.Buffer(b)
+		seq := v.Load(off)
+		boot := v.Load(off + layout.BufferBootOff)
+		shm.OrderLoads()
+		if v.Load(off) != seq || seq == 0 || seq&1 != 0 || seq > 2*newest {
+			continue
+		}
+		if first.version == 0 || seq/2 < first.version {
+			first.version, first.boot = seq/2, boot
+		}
+		if seq/2 > last.version {
+			last.version, last.boot = seq/2, boot
+		}
+	}
+	if last.version <= first.version || last.boot <= first.boot {
+		return 0
+	}
+	return float64(last.version-first.version) / (float64(last.boot-first.boot) / 1e9)
+}
+
+// producer describes the session that an owner word names.
+func (f *file) producer(v shm.View, owner layout.OwnerWord, state State) Producer {
+	p := Producer{Session: owner.Number(), State: state}
+	if owner.Record() >= layout.NumSessions {
+		return p
+	}
+	if off := layout.SessionOff(owner.Record()); v.Load(off+layout.SessionNumberOff) == owner.Number() {
+		f.fillProducer(v, off, &p)
+	}
+	return p
+}
+
+func (f *file) fillProducer(v shm.View, off uint64, p *Producer) {
+	p.Commit = v.Load(off + layout.SessionCommitOff)
+	p.PID = int(v.Load32(off + layout.SessionPIDOff))
+	p.Started = unixTime(int64(v.Load(off + layout.SessionStartedOff)))
+	p.Heartbeat = heartbeatAge(v, off)
+	n := min(v.Load32(off+layout.SessionProgLenOff), layout.MaxProgramLen)
+	name := make([]byte, n)
+	shm.Copy(name, v.Bytes(off+layout.SessionProgOff, uint64(n)))
+	p.Program = string(name)
+}
+
+// producerCache remembers the producers of one listing, or, with a time to live, of many events.
+type producerCache struct {
+	f     *file
+	known map[layout.OwnerWord]Producer
+	ttl   time.Duration
+	made  time.Time
+}
+
+// producerTTL is for how long snapshots and watchers believe what they know of a producer.
+const producerTTL = 100 * time.Millisecond
+
+func newProducerCache(f *file, ttl time.Duration) *producerCache {
+	return &producerCache{f: f, known: map[layout.OwnerWord]Producer{}, ttl: ttl, made: time.Now()}
+}
+
+func (c *producerCache) get(v shm.View, owner layout.OwnerWord) Producer {
+	if c.ttl > 0 && time.Since(c.made) > c.ttl {
+		clear(c.known)
+		c.made = time.Now()
+	}
+	p, ok := c.known[owner]
+	if !ok {
+		p = c.f.producer(v, owner, c.f.ownerState(v, owner))
+		c.known[owner] = p
+	}
+	return p
+}
+
+// Stat describes the slot as Slots does.
+func (r *SlotReader) Stat() (SlotInfo, error) {
+	if r == nil {
+		return SlotInfo{}, fail("stat", "", "", ErrClosed)
+	}
+	f, err := r.mf.reader()
+	if err != nil {
+		return SlotInfo{}, r.fail("stat", err)
+	}
+	info := SlotInfo{Name: r.name}
+	c, err := f.lookup(r.name)
+	if err == nil {
+		err = f.guard(func() error {
+			var l label
+			if f.readLabel(f.view().Load(c.ref.off+layout.EntryLabelOff), c.ref.salt, &l) {
+				info.Title = string(l.title)
+			}
+			return nil
+		})
+	}
+	if err == nil {
+		err = c.describe(&info, newProducerCache(f, 0))
+	}
+	return info, r.fail("stat", err)
+}
+
+// Stat describes the file, its producers, and what a person should know about it.
+func (mf *MapFile) Stat() (FileInfo, error) {
+	f, err := mf.reader()
+	if err != nil {
+		return FileInfo{}, fail("stat", mf.Path(), "", err)
+	}
+	info := FileInfo{
+		Path: f.path, Title: f.id.Title, ID: f.id.FileID, FormatVersion: int(f.id.Version),
+		Created: unixTime(f.id.Created),
+	}
+	err = f.guard(func() error {
+		v := f.view()
+		info.NumSlots = int(min(v.Load(layout.NumSlotsOff), layout.MaxEntries))
+		info.Size = int64(v.Load(layout.SizeOff))
+		info.Used = int64(min(v.Load(layout.UsedOff)*layout.UnitLen+layout.ArenaOff, v.Load(layout.SizeOff)))
+		for i := range layout.NumSessions {
+			off := layout.SessionOff(i)
+			number := v.Load(off + layout.SessionNumberOff)
+			if number == 0 {
+				continue
+			}
+			p := Producer{Session: number, State: f.recordState(v, i)}
+			f.fillProducer(v, off, &p)
+			info.Producers = append(info.Producers, p)
+		}
+		if v.Load(layout.SupersededOff) == layout.Replaced {
+			info.Warnings = append(info.Warnings, "the file was replaced by a new one at its path")
+		}
+		return nil
+	})
+	if err != nil {
+		return FileInfo{}, fail("stat", f.path, "", err)
+	}
+	slices.SortFunc(info.Producers, func(a, b Producer) int { return cmp.Compare(a.Session, b.Session) })
+	f.warn(&info)
+	return info, nil
+}
+
+// warn adds what the file system and the path say.
+func (f *file) warn(info *FileInfo) {
+	fs, err := f.region.FileSystem()
+	if err == nil {
+		info.FileSystem = fs.Name
+		switch {
+		case fs.Network:
+			info.Warnings = append(info.Warnings, fs.Name+": a network file system; processes on other machines do not see one another's writes in time")
+		case !fs.Memory:
+			info.Warnings = append(info.Warnings, fs.Name+": write-back of this disk file system can delay the producer; tmpfs does not")
+		}
+	}
+	if err := f.identity(); err != nil && len(info.Warnings) == 0 || errors.Is(err, ErrSuperseded) && !slices.ContainsFunc(info.Warnings, isReplacedWarning) {
+		info.Warnings = append(info.Warnings, "the path does not name this file any more")
+	}
+	if f.evidence {
+		info.Warnings = append(info.Warnings, "left by an earlier boot of the machine: values were recovered by their checksums")
+	}
+}
+
+func isReplacedWarning(s string) bool { return s == "the file was replaced by a new one at its path" }

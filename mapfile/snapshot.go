@@ -1,0 +1,339 @@
+package mapfile
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gomapfile/mapfile/codec"
+	"github.com/gomapfile/mapfile/mapfile/internal/layout"
+	"github.com/gomapfile/mapfile/registry"
+)
+
+// This chapter is Snapshot: several slots as of one commit of each producer.
+//
+// A snapshot first notes how far each session has committed, and then takes from each slot the newest
+// value within that limit. If a writer has overwritten the one that is needed, it starts again.
+
+// A Snapshot is private memory; it outlives updates, Remove and Close. The zero Snapshot is empty.
+// Its methods may be called by several goroutines at once, but not while SnapshotInto fills it.
+type Snapshot struct {
+	_        noCopy
+	registry *registry.Registry
+	path     string
+	commit   uint64
+	slots    []snapSlot // by name
+	plan     snapPlan
+
+	producers *producerCache
+}
+
+// snapSlot is one slot of a snapshot.
+type snapSlot struct {
+	cursor *cursor
+	info   SlotInfo // all but what comes with the value
+	owner  layout.OwnerWord
+	val    value
+	stored *storedType
+	err    error // why there is no value
+}
+
+// snapPlan remembers which slots matched, so that the same Snapshot again need not look them up.
+type snapPlan struct {
+	file     *file
+	patterns []string
+	changes  uint64 // of the directory; odd: not to be used again
+	entries  int
+}
+
+// Snapshot copies the slots that match (all, without patterns) as of one commit of each producer.
+// Patterns are path.Match by segment, with ** for any number of segments. A pattern without
+// wildcards must exist (ErrNoSlot). A damaged slot fails at the Snapshot's Get, not here.
+func (mf *MapFile) Snapshot(list ...string) (*Snapshot, error) {
+	s := &Snapshot{}
+	if err := mf.SnapshotInto(s, list...); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// SnapshotInto is Snapshot into the memory of s. After an error s is empty.
+func (mf *MapFile) SnapshotInto(s *Snapshot, list ...string) error {
+	for {
+		f, err := mf.reader()
+		if err == nil {
+			err = s.fill(f, list)
+		}
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, ErrClosed) && !errors.Is(err, ErrSuperseded) || f == nil || !mf.retarget(f, err) {
+			s.slots = s.slots[:0]
+			s.plan = snapPlan{}
+			return fail("snapshot", mf.Path(), "", err)
+		}
+	}
+}
+
+func (s *Snapshot) fill(f *file, list []string) error {
+	s.registry, s.path = f.registry, f.path
+	deadline := time.Time{}
+	for try := 0; ; try++ {
+		if err := s.choose(f, list); err != nil {
+			return err
+		}
+		again, err := s.copyAll(f)
+		if err != nil || !again {
+			return err
+		}
+		if try == spinTries {
+			deadline = time.Now().Add(maxRead)
+		} else if try > spinTries && time.Now().After(deadline) {
+			return ErrBusy
+		}
+		pause(try)
+	}
+}
+
+// choose finds the slots that match, or keeps those of the last time if the directory is as it was.
+func (s *Snapshot) choose(f *file, list []string) error {
+	return f.guard(func() error {
+		if err := f.superseded(); err != nil && !f.lenient.Load() {
+			return err
+		}
+		changes := f.view().Load(layout.ChangesOff)
+		if s.plan.file == f && s.plan.changes == changes && changes&1 == 0 && slices.Equal(s.plan.patterns, list) {
+			return nil
+		}
+		p, err := parsePatterns(list)
+		if err != nil {
+			return err
+		}
+		s.plan = snapPlan{file: f, patterns: slices.Clone(list), changes: changes}
+		s.slots = s.slots[:0]
+		for _, name := range p.literal {
+			ref, ext, ok := f.find(name)
+			if !ok {
+				return &Error{Op: "snapshot", Path: f.path, Slot: name, Err: ErrNoSlot}
+			}
+			if p.onlyLiterals() {
+				s.add(f, ref, ext, name, "")
+			}
+		}
+		if !p.onlyLiterals() {
+			var l label
+			for i := range numEntries(f.view()) {
+				if ref, ext, ok := f.readEntry(i, &l); ok && p.match(string(l.name)) {
+					s.add(f, ref, ext, string(l.name), string(l.title))
+				}
+			}
+		}
+		slices.SortFunc(s.slots, func(a, b snapSlot) int { return strings.Compare(a.info.Name, b.info.Name) })
+		s.slots = slices.CompactFunc(s.slots, func(a, b snapSlot) bool { return a.cursor.ref == b.cursor.ref })
+		return nil
+	})
+}
+
+// add appends a slot, reusing the memory of one that was there before.
+func (s *Snapshot) add(f *file, ref entryRef, ext layout.ExtentWord, name, title string) {
+	s.slots = slices.Grow(s.slots, 1)[:len(s.slots)+1]
+	slot := &s.slots[len(s.slots)-1]
+	buf := slot.val.payload
+	*slot = snapSlot{cursor: f.newCursor(ref, ext), info: SlotInfo{Name: name, Title: title}, val: value{payload: buf}}
+	if title == "" {
+		var l label
+		if f.readLabel(f.view().Load(ref.off+layout.EntryLabelOff), ref.salt, &l) {
+			slot.info.Title = string(l.title)
+		}
+	}
+}
+
+// copyAll copies each slot within a limit taken now; again means that it must start anew.
+func (s *Snapshot) copyAll(f *file) (again bool, err error) {
+	var lim limit
+	h := how{limit: &lim}
+	if f.evidence {
+		h.limit = nil
+	}
+	err = f.guard(func() error {
+		if !lim.load(f.view()) {
+			again = true
+		}
+		return nil
+	})
+	if again || err != nil {
+		return again, err
+	}
+	for i := range s.slots {
+		slot := &s.slots[i]
+		c, err := slot.cursor.read(&slot.val, &h)
+		slot.cursor, slot.err = c, nil
+		switch {
+		case err == nil:
+		case err == errLapped, errors.Is(err, ErrBusy), errors.Is(err, ErrNoSlot):
+			s.plan.changes |= 1 // look again which slots there are
+			return true, nil
+		case errors.Is(err, ErrCorrupt) && f.evidence:
+			slot.err = c.salvage(&slot.val)
+		case errors.Is(err, ErrCorrupt), errors.Is(err, ErrNotPublished):
+			slot.err = err
+		default:
+			return false, err
+		}
+	}
+	s.describe(f, &lim)
+	return false, nil
+}
+
+// describe adds what the file knows besides the values.
+func (s *Snapshot) describe(f *file, lim *limit) {
+	if s.producers == nil || s.producers.f != f {
+		s.producers = newProducerCache(f, producerTTL)
+	}
+	sessions := map[uint64]uint64{}
+	for i := range s.slots {
+		slot := &s.slots[i]
+		slot.info.Capacity = int64(slot.cursor.extent.Capacity)
+		f.guard(func() error {
+			v := f.view()
+			slot.owner = layout.OwnerWord(v.Load(slot.cursor.ref.off + layout.EntryOwnerOff))
+			slot.info.Producer = s.producers.get(v, slot.owner)
+			return nil
+		})
+		if slot.err != nil {
+			continue
+		}
+		head := &slot.val.head
+		slot.info.Length, slot.info.Stamp, slot.info.Age = int64(head.Length), slot.val.stamp(), f.age(head)
+		if slot.stored, slot.err = f.typeOf(head.Type, head.TypeID); slot.err == nil {
+			slot.info.Type = slot.stored.info
+		}
+		sessions[head.Session.Number()] = max(sessions[head.Session.Number()], head.Commit)
+	}
+	s.commit = 0
+	if len(sessions) == 1 {
+		for number, commit := range sessions {
+			s.commit = commit
+			for _, rec := range lim.sessions {
+				if rec.number == number {
+					s.commit = rec.commit
+				}
+			}
+		}
+	}
+}
+
+// Commit is the number of the commit that the snapshot shows; 0 if its slots have several producers.
+func (s *Snapshot) Commit() uint64 {
+	if s == nil {
+		return 0
+	}
+	return s.commit
+}
+
+// find returns the slot with its value, checked.
+func (s *Snapshot) find(op, name string) (*snapSlot, error) {
+	if s == nil {
+		return nil, fail(op, "", name, ErrClosed)
+	}
+	i, ok := slices.BinarySearchFunc(s.slots, name, func(a snapSlot, name string) int { return strings.Compare(a.info.Name, name) })
+	if !ok {
+		return nil, fail(op, s.path, name, ErrNoSlot)
+	}
+	slot := &s.slots[i]
+	if slot.err != nil {
+		return slot, fail(op, s.path, name, slot.err)
+	}
+	if sum := layout.Check(slot.val.version, &slot.val.head, slot.cursor.ref.salt, slot.val.payload); sum != slot.val.head.Check {
+		return slot, fail(op, s.path, name, fmt.Errorf("%w: version %d: checksum %08x, computed %08x", ErrCorrupt, slot.val.version, slot.val.head.Check, sum))
+	}
+	return slot, nil
+}
+
+// Get returns a pointer to a fresh object; see MapFile.Get.
+func (s *Snapshot) Get(name string) (any, error) {
+	slot, err := s.find("get", name)
+	if err != nil {
+		return nil, err
+	}
+	if err := slot.stored.resolve(s.registry); err != nil {
+		return nil, fail("get", s.path, name, err)
+	}
+	v := reflect.New(slot.stored.goType).Interface()
+	if err := slot.decode(v, true); err != nil {
+		return nil, fail("get", s.path, name, err)
+	}
+	return v, nil
+}
+
+// GetInto makes *v what a fresh Get would give; with a *Raw it needs neither registry nor codec.
+func (s *Snapshot) GetInto(name string, v any) error {
+	want, err := boundType(v)
+	if err != nil {
+		return fail("get", "", name, err)
+	}
+	slot, err := s.find("get", name)
+	if err != nil {
+		return err
+	}
+	if raw, ok := v.(*Raw); ok {
+		raw.Type, raw.Stamp, raw.Payload = slot.info.Type, slot.info.Stamp, append(raw.Payload[:0], slot.val.payload...)
+		return nil
+	}
+	if err := slot.stored.resolve(s.registry); err != nil {
+		return fail("get", s.path, name, err)
+	}
+	if slot.stored.goType != want {
+		return fail("get", s.path, name, fmt.Errorf("%w: it holds a %s, which is a *%v here, not a %T", ErrType, quoted(slot.info.Type.Name), slot.stored.goType, v))
+	}
+	return fail("get", s.path, name, slot.decode(v, false))
+}
+
+// decode gives codecs that are no Reuser a copy of the snapshot's bytes.
+func (slot *snapSlot) decode(v any, fresh bool) error {
+	val := slot.val
+	if slot.stored.reuser == nil {
+		val.payload = slices.Clone(val.payload)
+	}
+	return slot.stored.decode(&val, v, fresh)
+}
+
+// Stat describes a slot as of the snapshot; Rate is not known.
+func (s *Snapshot) Stat(name string) (SlotInfo, error) {
+	slot, err := s.find("stat", name)
+	if slot == nil {
+		return SlotInfo{}, err
+	}
+	if errors.Is(err, ErrNotPublished) {
+		err = nil
+	}
+	return slot.info, err
+}
+
+// Inspect decodes by the schema in the file, without the Go type.
+func (s *Snapshot) Inspect(name string) (codec.Node, error) {
+	slot, err := s.find("inspect", name)
+	if err != nil {
+		return codec.Node{}, err
+	}
+	node, err := slot.stored.inspect(s.registry, slot.val.payload)
+	return node, fail("inspect", s.path, name, err)
+}
+
+// Slots yields the slots by name, also those without a value.
+func (s *Snapshot) Slots() iter.Seq[SlotInfo] {
+	return func(yield func(SlotInfo) bool) {
+		if s == nil {
+			return
+		}
+		for i := range s.slots {
+			if !yield(s.slots[i].info) {
+				return
+			}
+		}
+	}
+}

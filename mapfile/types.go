@@ -1,0 +1,221 @@
+package mapfile
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"sync"
+
+	"github.com/gomapfile/mapfile/codec"
+	"github.com/gomapfile/mapfile/mapfile/internal/layout"
+	"github.com/gomapfile/mapfile/mapfile/internal/shm"
+	"github.com/gomapfile/mapfile/registry"
+)
+
+// This chapter is types: the file's table of type records, written once and never changed, and how a
+// reader ties a record to a Go type and a codec of its own.
+
+// storedType is a type record as this process knows it.
+type storedType struct {
+	id   uint64
+	info TypeInfo
+
+	mu       sync.Mutex // guards the rest, which is found at the first decode
+	resolved bool
+	err      error
+	goType   reflect.Type
+	codec    codec.Codec
+	reuser   codec.Reuser // nil: give the codec memory of its own
+}
+
+// typeWordOff returns where type word i lies.
+func typeWordOff(v shm.View, i uint32) uint64 {
+	chunk, pos := layout.Chunk(uint64(i), 16)
+	if chunk >= layout.NumTypeChunks {
+		panic(shm.Bounds{Off: uint64(i)})
+	}
+	base := v.Load(layout.TypeChunksOff + 8*uint64(chunk))
+	if base == 0 {
+		panic(shm.Bounds{})
+	}
+	return base + 8*pos
+}
+
+// typeOf returns the type record that a buffer names. It is called under no guard.
+func (f *file) typeOf(ref uint32, id uint64) (*storedType, error) {
+	if t, ok := f.types.Load(ref); ok && t.(*storedType).id == id {
+		return t.(*storedType), nil
+	}
+	var t *storedType
+	err := f.guard(func() (err error) {
+		t, err = f.loadType(ref)
+		return err
+	})
+	if err == nil && t.id != id {
+		err = fmt.Errorf("%w: type record %d is of another type than the payload says", ErrCorrupt, ref)
+	}
+	if err != nil {
+		return nil, err
+	}
+	known, _ := f.types.LoadOrStore(ref, t)
+	return known.(*storedType), nil
+}
+
+// loadType reads type record ref.
+func (f *file) loadType(ref uint32) (*storedType, error) {
+	v := f.view()
+	if uint64(ref) >= min(v.Load(layout.NumTypesOff), layout.MaxTypes) {
+		return nil, fmt.Errorf("%w: type record %d does not exist", ErrCorrupt, ref)
+	}
+	at := f.at(typeWordOff(v, ref)+8).Load(typeWordOff(v, ref)) * layout.UnitLen
+	var head [layout.TypeRecordHeadLen]byte
+	shm.Copy(head[:], f.at(at+layout.TypeRecordHeadLen).Bytes(at, layout.TypeRecordHeadLen))
+	n, ok := layout.TypeRecordLen(head[:])
+	if !ok || at+n > v.Load(layout.SizeOff) {
+		return nil, fmt.Errorf("%w: type record %d has an absurd length", ErrCorrupt, ref)
+	}
+	buf := make([]byte, n)
+	shm.Copy(buf, f.at(at+n).Bytes(at, n))
+	var rec layout.TypeRecord
+	if !layout.GetTypeRecord(buf, &rec) {
+		return nil, fmt.Errorf("%w: type record %d fails its checksum", ErrCorrupt, ref)
+	}
+	return &storedType{id: rec.ID, info: TypeInfo{Name: rec.Name, Codec: rec.Codec, Schema: rec.Schema}}, nil
+}
+
+// internType returns the number of a record equal to want, which it writes if there is none. It
+// needs the structure lock.
+func (s *session) internType(want *TypeInfo) (uint32, error) {
+	m := s.mem()
+	n := uint32(min(m.Load(layout.NumTypesOff), layout.MaxTypes))
+	for i := range n {
+		var t *storedType
+		if known, ok := s.types.Load(i); ok {
+			t = known.(*storedType)
+		} else {
+			var err error
+			if t, err = s.loadType(i); err != nil {
+				continue // a damaged record is nobody's type any more
+			}
+			s.types.Store(i, t)
+		}
+		if t.info.Name == want.Name && t.info.Codec == want.Codec && bytes.Equal(t.info.Schema, want.Schema) {
+			return i, nil
+		}
+	}
+	if n >= layout.MaxTypes {
+		return 0, fmt.Errorf("%w: %d types", ErrFull, n)
+	}
+	rec := layout.TypeRecord{ID: registry.ID(want.Name), Name: want.Name, Codec: want.Codec, Schema: want.Schema}
+	if len(rec.Name) == 0 || len(rec.Name) > layout.MaxTypeNameLen || len(rec.Codec) == 0 || len(rec.Codec) > layout.MaxCodecLen {
+		return 0, fmt.Errorf("%w: a type name and a codec name have 1 to 255 bytes", ErrName)
+	}
+	if len(rec.Schema) > layout.MaxSchemaLen {
+		return 0, fmt.Errorf("%w: a schema of %d bytes", ErrTooLarge, len(rec.Schema))
+	}
+	if chunk, pos := layout.Chunk(uint64(n), 16); pos == 0 {
+		size := uint64(16) << chunk * 8
+		at, err := s.alloc(m, size)
+		if err != nil {
+			return 0, err
+		}
+		m = s.mem()
+		m.Zero(at, size)
+		m.Store(layout.TypeChunksOff+8*uint64(chunk), at)
+	}
+	at, err := s.alloc(m, uint64(rec.Len()))
+	if err != nil {
+		return 0, err
+	}
+	m = s.mem()
+	layout.PutTypeRecord(m.Bytes(at, uint64(rec.Len())), &rec)
+	m.Store(typeWordOff(m.View, n), at/layout.UnitLen)
+	m.Store(layout.NumTypesOff, uint64(n)+1)
+	return n, nil
+}
+
+// reachTypes calls take for the type table and its records; see reach.
+func (s *session) reachTypes(m shm.Mem, take func(off, n uint64) error) error {
+	n := uint32(min(m.Load(layout.NumTypesOff), layout.MaxTypes))
+	for chunk := range layout.NumTypeChunks {
+		if uint64(n) > 16<<chunk-16 {
+			if err := take(m.Load(layout.TypeChunksOff+8*uint64(chunk)), 16<<chunk*8); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range n {
+		at := m.Load(typeWordOff(m.View, i)) * layout.UnitLen
+		size, ok := layout.TypeRecordLen(m.Bytes(at, layout.TypeRecordHeadLen))
+		if !ok {
+			continue // damaged: its length is unknown, so its space may be given away
+		}
+		if err := take(at, size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolve finds the Go type and the codec for a stored type, once.
+func (t *storedType) resolve(r *registry.Registry) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.resolved && t.err == nil {
+		return nil
+	}
+	t.resolved, t.err = true, t.doResolve(r) // an error is tried again: registrations may come late
+	return t.err
+}
+
+func (t *storedType) doResolve(r *registry.Registry) error {
+	ty, ok := r.ByName(t.info.Name)
+	if !ok {
+		return fmt.Errorf("%w: %s, written with codec %s; register it, e.g. registry.Register[YourType](%q, …), or import its adapter",
+			ErrUnregistered, quoted(t.info.Name), quoted(t.info.Codec), t.info.Name)
+	}
+	c := ty.Codec
+	if c.Name() != t.info.Codec {
+		if c, ok = r.Codec(t.info.Codec); !ok {
+			return fmt.Errorf("%w: %s, for type %s; import its package and registry.Default.AddCodec it",
+				ErrCodec, quoted(t.info.Codec), quoted(t.info.Name))
+		}
+	}
+	if ch, ok := c.(codec.Checker); ok && c != ty.Codec {
+		if err := ch.Check(ty.Go); err != nil {
+			return fmt.Errorf("%w: codec %s cannot hold %v: %w", ErrSchema, quoted(c.Name()), ty.Go, err)
+		}
+	}
+	if d, ok := c.(codec.Describer); ok {
+		mine, err := d.Describe(ty.Go)
+		if err == nil && !bytes.Equal(mine, t.info.Schema) {
+			err = guardCodec(func() error { return d.Compatible(t.info.Schema, mine) })
+		}
+		if err != nil {
+			return fmt.Errorf("%w: type %s: %w", ErrSchema, quoted(t.info.Name), err)
+		}
+	}
+	t.goType, t.codec = ty.Go, c
+	t.reuser, _ = c.(codec.Reuser)
+	return nil
+}
+
+// guardCodec turns a panic of a codec into an error.
+func guardCodec(do func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the codec panicked: %v", r)
+		}
+	}()
+	return do()
+}
+
+// appendGuarded is c.Append, a panic being an error.
+func appendGuarded(c codec.Codec, dst []byte, v any) (out []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			out, err = nil, fmt.Errorf("codec %s panicked: %v", quoted(c.Name()), r)
+		}
+	}()
+	return c.Append(dst, v)
+}
