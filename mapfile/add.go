@@ -61,7 +61,6 @@ func (s *session) add(base slotConfig, name string, v any, opts []SlotOption) (*
 	if err = s.settle(name, sl, err); err != nil {
 		return nil, err
 	}
-	s.bell.ringNow()
 	return sl, nil
 }
 

@@ -256,72 +256,59 @@ func (s *session) relabel(ref entryRef, name, title string) error {
 // whoever held the structure lock before died at work. Nothing that readers follow moves.
 func (s *session) rebuild(m shm.Mem) error {
 	beginChange(m)
-	size := m.Load(layout.SizeOff)
-	last := layout.FreeChunkOf(size/layout.UnitLen - 1)
-	used := uint64(0)
-	take := func(off, n uint64) error {
-		if off%layout.UnitLen != 0 || off > size || n > size-off {
-			return fmt.Errorf("%w: something at %d of length %d lies outside of the file", ErrCorrupt, off, n)
-		}
-		if !isFree(m, off/layout.UnitLen, layout.Units(n)) {
-			return fmt.Errorf("%w: two things overlap at %d", ErrCorrupt, off)
-		}
-		mark(m, off/layout.UnitLen, layout.Units(n), true)
-		used += layout.Units(n)
-		return nil
-	}
+	m.Store(layout.IndexOff, 0) // not reachable: its space is given back, and another one made
+	last := layout.FreeChunkOf(m.Load(layout.SizeOff)/layout.UnitLen - 1)
 	for c := layout.FreeChunkOf(0); c.First <= last.First; c = c.Next() {
 		m.Zero(m.Load(c.WordOff()), c.Len())
 	}
 	mark(m, 0, layout.ArenaOff/layout.UnitLen, true)
-	for c := layout.FreeChunkOf(0); c.First <= last.First; c = c.Next() {
-		if err := take(m.Load(c.WordOff()), c.Len()); err != nil {
+	used := uint64(0)
+	err := s.pieces(func(p piece, damage error) error {
+		if damage != nil {
+			return nil // what is damaged has no length: its space may be given away
+		}
+		if err := s.checkPiece(p); err != nil {
 			return err
 		}
-	}
-	if err := s.reach(m, take); err != nil {
+		if !isFree(m, p.off/layout.UnitLen, layout.Units(p.n)) {
+			return fmt.Errorf("%w: %s %d overlaps something else", ErrCorrupt, pieceNames[p.kind], p.index)
+		}
+		mark(m, p.off/layout.UnitLen, layout.Units(p.n), true)
+		used += layout.Units(p.n)
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	m.Store(layout.UsedOff, used)
 	m.Store(layout.RoverOff, 0)
-	m.Store(layout.IndexOff, 0)
+	s.relistEntries(m)
 	return s.growIndex(m)
 }
 
-// reach calls take for everything that the directory leads to, and makes the list of free entries.
-func (s *session) reach(m shm.Mem, take func(off, n uint64) error) error {
-	n, slots, free := numEntries(m.View), uint64(0), uint64(0)
-	for chunk := range layout.NumEntryChunks {
-		if uint64(n) > 64<<chunk-64 {
-			if err := take(m.Load(layout.EntryChunksOff+8*uint64(chunk)), 64<<chunk*layout.EntryLen); err != nil {
-				return err
-			}
-		}
+// checkPiece tells whether a piece lies in the arena.
+func (f *file) checkPiece(p piece) error {
+	size := f.view().Load(layout.SizeOff)
+	if p.off%layout.UnitLen != 0 || p.off < layout.ArenaOff || p.off > size || p.n > size-p.off {
+		return fmt.Errorf("%w: %s %d lies outside of the file", ErrCorrupt, pieceNames[p.kind], p.index)
 	}
-	for i := range n {
+	return nil
+}
+
+// relistEntries makes the list of free entries and counts the others.
+func (s *session) relistEntries(m shm.Mem) {
+	slots, free := uint64(0), uint32(0)
+	for i := range numEntries(m.View) {
 		off := entryOff(m.View, i)
-		word := layout.ExtentWord(m.Load(off + layout.EntryExtOff))
-		if word.None() {
-			m.Store32(off+layout.EntryNextOff, uint32(free))
-			free = uint64(i) + 1
+		if !layout.ExtentWord(m.Load(off + layout.EntryExtOff)).None() {
+			slots++
 			continue
 		}
-		slots++
-		ext := word.Decode()
-		if err := take(ext.Off, ext.Len()); err != nil {
-			return err
-		}
-		var l label
-		at := m.Load(off + layout.EntryLabelOff)
-		if s.readLabel(at, layout.Salt(i, m.Load32(off+layout.EntryGenOff)), &l) {
-			if err := take(at*layout.UnitLen, uint64(layout.LabelLen(string(l.name), string(l.title)))); err != nil {
-				return err
-			}
-		}
+		m.Store32(off+layout.EntryNextOff, free)
+		free = i + 1
 	}
-	m.Store(layout.FreeEntriesOff, free)
+	m.Store(layout.FreeEntriesOff, uint64(free))
 	m.Store(layout.NumSlotsOff, slots)
-	return s.reachTypes(m, take)
 }
 
 // isFree tells whether no unit of a run is marked.

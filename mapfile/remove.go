@@ -47,7 +47,7 @@ func (s *session) removeName(name string) error {
 	if sl != nil {
 		return s.removeSlot(sl)
 	}
-	err = s.change(func(m shm.Mem) error {
+	return s.change(func(m shm.Mem) error {
 		ref, ext, found := s.find(name)
 		if !found {
 			return ErrNoSlot
@@ -61,10 +61,6 @@ func (s *session) removeName(name string) error {
 		s.remove(m, ref)
 		return nil
 	})
-	if err == nil {
-		s.bell.ringNow()
-	}
-	return err
 }
 
 // removeSlot removes a slot of ours: its handle answers ErrNoSlot from now on.
@@ -86,7 +82,6 @@ func (s *session) removeSlot(sl *slot) error {
 	s.mu.Lock()
 	delete(s.slots, sl.name)
 	s.mu.Unlock()
-	s.bell.ringNow()
 	return nil
 }
 

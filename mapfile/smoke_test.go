@@ -89,3 +89,19 @@ func TestStraightLine(t *testing.T) {
 		t.Fatal(n)
 	}
 }
+
+func TestLayoutAndVerify(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.map")
+	mf, _ := mapfile.Create(path, mapfile.WithTitle("hey"))
+	defer mf.Close()
+	x := int64(5)
+	s, _ := mf.Add("a/x", &x)
+	s.Update()
+	s.Update()
+	for f, err := range mf.Layout() {
+		t.Log(f, err)
+	}
+	for f, err := range mf.Verify() {
+		t.Log(f, err)
+	}
+}

@@ -46,6 +46,7 @@ func (s *session) change(do func(m shm.Mem) error) error {
 		// not, and the next holder rebuilds.
 		err := do(m)
 		m.Store(layout.StructureOff, word+2)
+		ringBell(m) // uncoalesced: these are rare
 		return err
 	})
 }

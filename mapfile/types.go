@@ -134,29 +134,6 @@ func (s *session) internType(want *TypeInfo) (uint32, error) {
 	return n, nil
 }
 
-// reachTypes calls take for the type table and its records; see reach.
-func (s *session) reachTypes(m shm.Mem, take func(off, n uint64) error) error {
-	n := uint32(min(m.Load(layout.NumTypesOff), layout.MaxTypes))
-	for chunk := range layout.NumTypeChunks {
-		if uint64(n) > 16<<chunk-16 {
-			if err := take(m.Load(layout.TypeChunksOff+8*uint64(chunk)), 16<<chunk*8); err != nil {
-				return err
-			}
-		}
-	}
-	for i := range n {
-		at := m.Load(typeWordOff(m.View, i)) * layout.UnitLen
-		size, ok := layout.TypeRecordLen(m.Bytes(at, layout.TypeRecordHeadLen))
-		if !ok {
-			continue // damaged: its length is unknown, so its space may be given away
-		}
-		if err := take(at, size); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // resolve finds the Go type and the codec for a stored type, once.
 func (t *storedType) resolve(r *registry.Registry) error {
 	t.mu.Lock()

@@ -31,16 +31,10 @@ func (h *Slot) Update() error {
 }
 
 func (sl *slot) update() error {
-	var err error
 	if sl.encodesInPlace() {
-		err = sl.updateInPlace()
-	} else {
-		err = sl.updateStaged()
+		return sl.updateInPlace()
 	}
-	if err == nil {
-		sl.s.bell.ring() // W6
-	}
-	return err
+	return sl.updateStaged()
 }
 
 // encodesInPlace tells whether to encode into the slot's buffer. The first value goes by private
@@ -107,11 +101,14 @@ func nonNil(p []byte) []byte {
 	return p
 }
 
+// publishOne makes a filled buffer the value: W5 and W6, with mu held to the end, since Close unmaps as
+// soon as it has every slot's mu.
 func (sl *slot) publishOne(f filled, ticket uint64) error {
 	if err := sl.s.guard(func() error { sl.show(f); return nil }); err != nil {
 		return err
 	}
 	sl.published = max(sl.published, ticket)
+	sl.s.bell.ring()
 	return nil
 }
 

@@ -109,7 +109,12 @@ func TestInterruptedAllocationGoesOnInShorterPieces(t *testing.T) {
 			t.Errorf("piece at %d, allocated to %d", off, covered)
 		}
 		covered += n
-		return unix.Fallocate(fd, mode, off, n)
+		err := unix.Fallocate(fd, mode, off, n)
+		var st unix.Stat_t
+		if unix.Fstat(fd, &st); st.Size != 10 {
+			t.Errorf("size %d before all of it is allocated", st.Size)
+		}
+		return err
 	})()
 	if err := r.Grow(40 << 20); err != nil || covered != 40<<20 {
 		t.Errorf("%v after %d calls, %d bytes", err, calls, covered)
