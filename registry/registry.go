@@ -105,7 +105,7 @@ func (r *Registry) add(name string, t reflect.Type, c codec.Codec) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if old, ok := r.byName[name]; ok {
-		if old.Go == t && old.Codec.Name() == c.Name() {
+		if old.Go == t && old.Codec.Name() == c.Name() && same(old.Codec, c) {
 			return nil
 		}
 		return refuse("the name is %w by %v with codec %q", ErrTaken, old.Go, old.Codec.Name())
@@ -118,6 +118,9 @@ func (r *Registry) add(name string, t reflect.Type, c codec.Codec) error {
 	}
 	if _, ok := basicByName[name]; ok {
 		return refuse("the name is %w by a basic type", ErrTaken)
+	}
+	if b, ok := basicByID[id]; ok {
+		return refuse("the hash %016x is %w by the basic type %q; choose another name", id, ErrTaken, b.Name)
 	}
 	if b, ok := basicByType[t]; ok {
 		return refuse("the type is %w: it is the basic type %q", ErrTaken, b.Name)
@@ -148,11 +151,13 @@ func (r *Registry) AddCodec(c codec.Codec) error {
 }
 
 func (r *Registry) addCodecLocked(c codec.Codec) error {
-	// Codecs made by codec.Func serve one type each and may share a name with nobody; all others of
-	// one name are taken for the same codec if they have the same type.
-	if old, ok := r.codecs[c.Name()]; ok {
-		if reflect.TypeOf(old) != reflect.TypeOf(c) {
-			return fmt.Errorf("the codec name %q is %w by %T, not %T", c.Name(), ErrTaken, old, c)
+	old, ok := r.codecs[c.Name()]
+	if !ok && c.Name() == codec.Basic.Name() {
+		old, ok = codec.Basic, true
+	}
+	if ok {
+		if !same(old, c) {
+			return fmt.Errorf("the codec name %q is %w by %T, not %T, or by another one of that type", c.Name(), ErrTaken, old, c)
 		}
 		return nil
 	}
@@ -161,6 +166,17 @@ func (r *Registry) addCodecLocked(c codec.Codec) error {
 	}
 	r.codecs[c.Name()] = c
 	return nil
+}
+
+// same tells whether two codecs of one name may stand for each other: they have the same Go type and,
+// if they are plain struct values, are equal. So codecs by codec.Func, which serve one type each, share
+// a name with nobody, nor do compressed ones around different codecs.
+func same(a, b codec.Codec) bool {
+	if reflect.TypeOf(a) != reflect.TypeOf(b) {
+		return false
+	}
+	va, vb := reflect.ValueOf(a), reflect.ValueOf(b)
+	return va.Kind() != reflect.Struct || !va.Comparable() || !vb.Comparable() || a == b
 }
 
 // Codec returns the codec of that name.
@@ -258,10 +274,10 @@ func (r *Registry) All() iter.Seq[Type] {
 	return slices.Values(all)
 }
 
-// basicByName and basicByType hold the types that every registry has. A name is that of the Go type;
-// int and uint are left out: their size differs between machines.
-var basicByName, basicByType = func() (map[string]Type, map[reflect.Type]Type) {
-	byName, byType := map[string]Type{}, map[reflect.Type]Type{}
+// The basic types are those that every registry has. A name is that of the Go type; int and uint are
+// left out: their size differs between machines.
+var basicByName, basicByType, basicByID = func() (map[string]Type, map[reflect.Type]Type, map[uint64]Type) {
+	byName, byType, byID := map[string]Type{}, map[reflect.Type]Type{}, map[uint64]Type{}
 	for _, t := range []reflect.Type{
 		reflect.TypeFor[bool](), reflect.TypeFor[string](), reflect.TypeFor[[]byte](),
 		reflect.TypeFor[int8](), reflect.TypeFor[int16](), reflect.TypeFor[int32](), reflect.TypeFor[int64](),
@@ -272,7 +288,7 @@ var basicByName, basicByType = func() (map[string]Type, map[reflect.Type]Type) {
 		reflect.TypeFor[[]float32](), reflect.TypeFor[[]float64](),
 	} {
 		ty := Type{Name: t.String(), ID: ID(t.String()), Go: t, Codec: codec.Basic}
-		byName[ty.Name], byType[t] = ty, ty
+		byName[ty.Name], byType[t], byID[ty.ID] = ty, ty, ty
 	}
-	return byName, byType
+	return byName, byType, byID
 }()
