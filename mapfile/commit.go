@@ -180,7 +180,8 @@ func (s *session) decide(members []member, number uint64) error {
 			}
 		}
 		shm.StoreRelease(s.commitWord, number) // C4: the commit point
-		for i := range members {               // C5
+		s.commits.Store(number)
+		for i := range members { // C5
 			if m := &members[i]; !m.skip {
 				m.slot.show(m.filled)
 				m.slot.published = max(m.slot.published, m.ticket)

@@ -28,12 +28,22 @@ func Create(path string, opts ...Option) (*MapFile, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := f.region.LinkNew(path); err != nil {
-			f.close()
-			return nil, err
-		}
-		return sessionOf(f, c)
+		return produceNew(f, c, func() error { return f.region.LinkNew(path) })
 	})
+}
+
+// produceNew becomes the producer of a file that has no name yet, and gives it its name by link: a
+// file that appears has a producer from the start.
+func produceNew(f *file, c *config, link func() error) (*session, error) {
+	s, err := sessionOf(f, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := link(); err != nil {
+		s.abandon()
+		return nil, err
+	}
+	return s, nil
 }
 
 // OpenOrCreate joins the file at path as a producer, or makes it: the call for a producer that
@@ -50,14 +60,11 @@ func openOrCreate(path string, c *config) (*session, error) {
 			if f, err = makeFile(path, c, nil); err != nil {
 				return nil, err
 			}
-			if err = f.region.LinkNew(path); err != nil {
-				f.close()
-				if errors.Is(err, fs.ErrExist) && time.Now().Before(deadline) {
-					continue // somebody else was faster: join
-				}
-				return nil, err
+			s, err := produceNew(f, c, func() error { return f.region.LinkNew(path) })
+			if errors.Is(err, fs.ErrExist) && time.Now().Before(deadline) {
+				continue // somebody else was faster: join
 			}
-			return sessionOf(f, c)
+			return s, err
 		}
 		if err != nil {
 			return nil, err
@@ -102,7 +109,11 @@ func replace(path string, c *config, keep bool) (*session, error) {
 	for deadline := time.Now().Add(c.lockTimeout + time.Second); time.Now().Before(deadline); pause(spinTries) {
 		old, err := region.Open(path, true)
 		if errors.Is(err, fs.ErrNotExist) && !isDangling(path) {
-			s, err := createOver(path, c, nil, func(f *file) error { return f.region.LinkNew(path) })
+			f, err := makeFile(path, c, nil)
+			if err != nil {
+				return nil, err
+			}
+			s, err := produceNew(f, c, func() error { return f.region.LinkNew(path) })
 			if errors.Is(err, fs.ErrExist) {
 				continue
 			}
@@ -134,20 +145,20 @@ func replaceOpen(path string, c *config, old *region.Region, keep bool) (s *sess
 	if info, err := old.Stat(); errors.Is(beforeErr, ErrNotMapFile) && (err != nil || info.Size > 0) {
 		return nil, false, fmt.Errorf("%w, and Recreate does not replace what it does not know; remove it first", beforeErr)
 	}
-	s, err = createOver(path, c, old, func(f *file) error {
-		if keep && beforeErr == nil {
-			if !before.evidence {
-				return errAgain
-			}
-			if err := salvageInto(f, before, c); err != nil {
-				return err
-			}
-		}
-		return f.region.LinkReplace(path)
-	})
-	if err == errAgain {
-		return nil, true, nil
+	if keep && beforeErr == nil && !before.evidence {
+		return nil, true, nil // it came to life again
 	}
+	f, err := makeFile(path, c, old)
+	if err != nil {
+		return nil, false, err
+	}
+	if keep && beforeErr == nil {
+		if err := salvageInto(f, before, c); err != nil {
+			f.close()
+			return nil, false, err
+		}
+	}
+	s, err = produceNew(f, c, func() error { return f.region.LinkReplace(path) })
 	if err == nil && beforeErr == nil {
 		before.guard(func() error {
 			m := shm.Writable(before.view())
@@ -157,21 +168,6 @@ func replaceOpen(path string, c *config, old *region.Region, keep bool) (s *sess
 		})
 	}
 	return s, false, err
-}
-
-var errAgain = errors.New("the file came to life again")
-
-// createOver makes a file like old, gives it its name by link, and becomes its producer.
-func createOver(path string, c *config, old *region.Region, link func(*file) error) (*session, error) {
-	f, err := makeFile(path, c, old)
-	if err != nil {
-		return nil, err
-	}
-	if err := link(f); err != nil {
-		f.close()
-		return nil, err
-	}
-	return sessionOf(f, c)
 }
 
 // produce is what the three ways of becoming a producer share.
@@ -187,6 +183,8 @@ func produce(op string, mode openMode, path string, opts []Option, open func(*co
 	if err != nil {
 		return nil, fail(op, path, "", err)
 	}
+	s.stopped.Add(1)
+	go s.beat()
 	return newMapFile(path, c, s.file, s), nil
 }
 

@@ -156,11 +156,12 @@ func (s *session) bucket(m shm.Mem, hash uint32) uint64 {
 // growIndex doubles the buckets when there are as many slots as buckets.
 func (s *session) growIndex(m shm.Mem) error {
 	old := layout.IndexWord(m.Load(layout.IndexOff))
-	if old.Off() != 0 && m.Load(layout.NumSlotsOff) < old.Buckets() {
+	slots := min(m.Load(layout.NumSlotsOff), uint64(numEntries(m.View)))
+	if old.Off() != 0 && slots < old.Buckets() {
 		return nil
 	}
 	log2 := uint64(6)
-	for uint64(1)<<log2 <= m.Load(layout.NumSlotsOff) {
+	for uint64(1)<<log2 <= slots {
 		log2++
 	}
 	if err := s.newIndex(log2); err != nil {

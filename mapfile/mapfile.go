@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"github.com/gomapfile/mapfile/mapfile/internal/testhook"
 )
 
 // A MapFile is an open map file. One handle that writes is one producer session.
@@ -140,13 +142,22 @@ func (s *session) close(orderly bool) {
 	s.end(orderly)
 }
 
-// abandon is for a handle that was dropped without Close.
+// abandon ends a session as a death would: for a handle that was dropped without Close.
 func (s *session) abandon() {
-	if s.closed.Load() {
-		return
+	if !s.closed.Load() {
+		s.close(false)
+		s.file.close()
 	}
-	s.close(false)
-	s.file.close()
+}
+
+func init() {
+	testhook.Kill = func(mf any) {
+		if mf := mf.(*MapFile); mf.s == nil {
+			mf.Close()
+		} else if mf.closed.CompareAndSwap(false, true) {
+			mf.s.abandon()
+		}
+	}
 }
 
 // Update publishes the named slots, or without names all of this session, changed or not, as one

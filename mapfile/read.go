@@ -65,16 +65,22 @@ func (f *file) newCursor(ref entryRef, ext layout.ExtentWord) *cursor {
 }
 
 // moved returns a cursor for the slot's present extent.
-func (c *cursor) moved() *cursor {
+func (c *cursor) moved() (*cursor, error) {
 	next := *c
-	next.extent = layout.ExtentWord(atomic.LoadUint64(c.ext)).Decode()
-	return &next
+	err := c.file.guard(func() error {
+		if next.extent = layout.ExtentWord(atomic.LoadUint64(c.ext)).Decode(); next.extent.Word.None() {
+			return ErrNoSlot
+		}
+		return nil
+	})
+	return &next, err
 }
 
 // Retries of one read. Most reads need none; a reader that a writer laps each time ends in ErrBusy.
 const (
 	spinTries = 64
 	maxRead   = 500 * time.Millisecond
+	maxUnseen = 64 << 10 // payload bytes for which memory is taken on the word of a header
 )
 
 // pause lets others run between two tries, longer with each.
@@ -96,8 +102,8 @@ func (c *cursor) read(val *value, h *how) (*cursor, error) {
 		case nil:
 			return c, nil
 		case errMoved:
-			if c = c.moved(); c.extent.Word.None() {
-				return c, ErrNoSlot
+			if c, err = c.moved(); err != nil {
+				return c, err
 			}
 		case errRetry:
 		default:
@@ -181,6 +187,10 @@ func (c *cursor) copyValue(val *value, h *how) error {
 	}
 	if h.headOnly {
 		n = 0
+	}
+	if n > maxUnseen {
+		// Where the file has been cut this faults, before memory is taken for what is not there.
+		runtime.KeepAlive(buf[layout.BufferHeadLen+n-1])
 	}
 	val.payload = slices.Grow(val.payload[:0], int(n))[:n]
 	shm.Copy(val.payload, buf[layout.BufferHeadLen:layout.BufferHeadLen+n])

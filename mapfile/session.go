@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomapfile/mapfile/mapfile/internal/filelock"
@@ -23,6 +24,7 @@ type session struct {
 	number     uint64
 	record     int
 	commitWord *uint64
+	commits    atomic.Uint64 // what the commit word says: nobody else stores it
 
 	lockTimeout time.Duration
 	maxSize     int64
@@ -71,8 +73,6 @@ func newSession(f *file, c *config) (*session, error) {
 	}
 	s.bell = newBell(s)
 	f.own.Store(s)
-	s.stopped.Add(1)
-	go s.beat()
 	return s, nil
 }
 
@@ -154,6 +154,7 @@ func (s *session) begin(m shm.Mem, record int) {
 	shm.OrderAfterStore(m.Word(off + layout.SessionNumberOff))
 	m.Store(layout.NextSessionOff, next+1)
 	s.number, s.record, s.commitWord = next, record, m.Word(off+layout.SessionCommitOff)
+	s.commits.Store(commit)
 }
 
 // alive returns why nothing can be written any more, if that is so.

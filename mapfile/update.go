@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
-	"sync/atomic"
 
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
 )
@@ -113,7 +112,7 @@ func (sl *slot) publishOne(f filled, ticket uint64) error {
 }
 
 // commitNumber is the number of this session's last commit.
-func (s *session) commitNumber() uint64 { return atomic.LoadUint64(s.commitWord) }
+func (s *session) commitNumber() uint64 { return s.commits.Load() }
 
 // staging is an encoding in private memory.
 type staging struct {

@@ -22,8 +22,7 @@
 // Three things hbook holds twice, and they travel once: an H2D's edges are those of its bins (first
 // row and first column), XEdges and YEdges are made from them; a profile's bins find x by its range;
 // and sums of weights, which hbook keeps in the x and in the y part of each Dist2D, are those of the x
-// part. An H2D whose parts differ is refused, which no method of hbook brings about; in profiles the
-// y part is not looked at. An annotation map that is nil comes back empty.
+// part. Fill keeps both the same. An annotation map that is nil comes back empty.
 package hbookcodec
 
 import (

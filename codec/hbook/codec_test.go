@@ -185,15 +185,6 @@ func TestUnencodableIsAnErrorThatNamesIt(t *testing.T) { // G04
 	inf, nan := math.Inf(1), math.NaN()
 	noRows := hbook.NewH2D(2, 0, 1, 2, 0, 1)
 	noRows.Binning.Ny = 3
-	// Filled, so that a difference cannot hide behind bits that are equal.
-	parts := func(change func(y *hbook.Dist0D)) *hbook.H2D {
-		h := hbook.NewH2D(2, 0, 1, 2, 0, 1)
-		h.Fill(0.75, 0.75, 1)
-		change(&h.Binning.Bins[3].Dist.Y.Dist)
-		return h
-	}
-	partsOut := hbook.NewH2D(2, 0, 1, 2, 0, 1)
-	partsOut.Binning.Outflows[7].Y.Dist.SumW = 1
 	torn := hbook.NewH2D(2, 0, 1, 1, 0, 1)
 	torn.Binning.Bins[0].XRange.Max = 0.25
 	for name, test := range map[string]struct {
@@ -216,10 +207,6 @@ func TestUnencodableIsAnErrorThatNamesIt(t *testing.T) { // G04
 		"overlap":            {bins(hbook.Range{Min: 0, Max: 2}, hbook.Range{Min: 1, Max: 3}), "bin 1"},
 		"empty bin":          {bins(hbook.Range{Min: 0, Max: 0}), "bin 0"},
 		"rows missing":       {noRows, "2 times 3 bins that has 4"},
-		"entries of parts":   {parts(func(y *hbook.Dist0D) { y.N = 0 }), "parts"},
-		"weights of parts":   {parts(func(y *hbook.Dist0D) { y.SumW = 0 }), "parts"},
-		"squares of parts":   {parts(func(y *hbook.Dist0D) { y.SumW2 = 0 }), "parts"},
-		"parts of outflow":   {partsOut, "parts"},
 		"gaps in 2-D":        {torn, "gaps"},
 		"channel":            {withAnnotation("bad", make(chan int)), `"bad": cannot encode a chan int`},
 		"deep in a list":     {withAnnotation("bad", []any{1, []any{struct{}{}}}), `"bad": [1]: [0]: cannot encode a struct {}`},

@@ -29,10 +29,10 @@ func appendH1D(dst []byte, h *hbook.H1D, moments bool) ([]byte, error) {
 
 	dst, col := appendColumn(dst, fieldSumW, len(bins))
 	t := gatherSumW1D(col, bins)
-	if !t.sameSquares() {
+	if t.squares != 0 {
 		dst = appendColumn1D(dst, fieldSumW2, bins)
 	}
-	if !t.sameCounts() {
+	if t.counts != 0 {
 		dst = appendColumn1D(dst, fieldN, bins)
 	}
 	if moments {
@@ -42,10 +42,21 @@ func appendH1D(dst []byte, h *hbook.H1D, moments bool) ([]byte, error) {
 	return dst, nil
 }
 
-func gatherSumW1D(col []byte, bins []hbook.Bin1D) (t tally) {
+func gatherSumW1D(col []byte, bins []hbook.Bin1D) tally {
 	for i := range bins {
 		d := &bins[i].Dist.Dist
-		t = t.with(d.SumW, d.SumW2, d.N)
+		if !plain(d) {
+			return gatherTally1D(col[8*i:], bins[i:])
+		}
+		putFloat(col, i, d.SumW)
+	}
+	return tally{}
+}
+
+func gatherTally1D(col []byte, bins []hbook.Bin1D) (t tally) {
+	for i := range bins {
+		d := &bins[i].Dist.Dist
+		t = t.with(d)
 		putFloat(col, i, d.SumW)
 	}
 	return t
@@ -101,28 +112,34 @@ func decodeH1D(src []byte, h *hbook.H1D) error {
 	for i := range bins {
 		bins[i].Range = m.x.at(i)
 	}
-	t := setSumW1D(bins, m.column(fieldSumW))
+	counted := setSumW1D(bins, m.column(fieldSumW))
 	for num := fieldSumW2; num <= fieldSumWX2; num++ {
 		if col := m.column(num); len(col) > 0 {
 			setColumn1D(bins, num, col)
-		} else if num == fieldN && !t.sameCounts() {
+		} else if num == fieldN && !counted {
 			return errCounts
 		}
 	}
 	return nil
 }
 
-// setSumW1D sets everything but the edges, as if all other columns were absent.
-func setSumW1D(bins []hbook.Bin1D, col []byte) (t tally) {
+// setSumW1D sets everything but the edges, as if all other columns were absent. It says whether the
+// numbers of entries can be right.
+func setSumW1D(bins []hbook.Bin1D, col []byte) (counted bool) {
+	counted = true
 	for i := range bins {
 		d, w := &bins[i].Dist, floatAt(col, i)
-		n := int64(w)
-		t = t.with(w, w, n)
+		n, ok := countOf(w)
+		if !ok {
+			counted = false
+		}
 		d.Dist.N, d.Dist.SumW, d.Dist.SumW2 = n, w, w
-		d.Stats.SumWX, d.Stats.SumWX2 = 0, 0
+		d.Stats = moments1D{}
 	}
-	return t
+	return counted
 }
+
+type moments1D = struct{ SumWX, SumWX2 float64 }
 
 func setColumn1D(bins []hbook.Bin1D, num int, col []byte) {
 	switch num {

@@ -3,13 +3,10 @@ package hbookcodec
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"go-hep.org/x/hep/hbook"
 	"google.golang.org/protobuf/encoding/protowire"
 )
-
-var errParts = errors.New("hbook: cannot encode a 2-D histogram whose x and y parts count different fills")
 
 func appendH2D(dst []byte, h *hbook.H2D, moments bool) ([]byte, error) {
 	b := &h.Binning
@@ -36,10 +33,8 @@ func appendH2D(dst []byte, h *hbook.H2D, moments bool) ([]byte, error) {
 	}
 	dst = appendText(dst, fieldValueTitle, labels[labelValue])
 	dst = appendText(dst, fieldValueUnit, labels[labelValueUnit])
-	differ := differentParts(&b.Dist)
 	dst = appendSums(dst, fieldTotal, sums2D(&b.Dist))
 	for i := range b.Outflows {
-		differ |= differentParts(&b.Outflows[i])
 		dst = appendSums(dst, fieldOutflows, sums2D(&b.Outflows[i]))
 	}
 	if dst, err = appendAnnotations(dst, h.Ann, &kindH2D, &labels); err != nil {
@@ -47,14 +42,11 @@ func appendH2D(dst []byte, h *hbook.H2D, moments bool) ([]byte, error) {
 	}
 
 	dst, col := appendColumn(dst, fieldSumW, len(bins))
-	t, differ2 := gatherSumW2D(col, bins)
-	if differ|differ2 != 0 {
-		return nil, errParts
-	}
-	if !t.sameSquares() {
+	t := gatherSumW2D(col, bins)
+	if t.squares != 0 {
 		dst = appendColumn2D(dst, fieldSumW2, bins)
 	}
-	if !t.sameCounts() {
+	if t.counts != 0 {
 		dst = appendColumn2D(dst, fieldN, bins)
 	}
 	if moments {
@@ -65,24 +57,24 @@ func appendH2D(dst []byte, h *hbook.H2D, moments bool) ([]byte, error) {
 	return dst, nil
 }
 
-// gatherSumW2D looks at both parts of each bin on its way: that costs nothing, as the loop waits for
-// memory.
-func gatherSumW2D(col []byte, bins []hbook.Bin2D) (t tally, differ uint64) {
+func gatherSumW2D(col []byte, bins []hbook.Bin2D) tally {
 	for i := range bins {
-		d := &bins[i].Dist
-		t = t.with(d.X.Dist.SumW, d.X.Dist.SumW2, d.X.Dist.N)
-		differ |= differentParts(d)
-		putFloat(col, i, d.X.Dist.SumW)
+		d := &bins[i].Dist.X.Dist
+		if !plain(d) {
+			return gatherTally2D(col[8*i:], bins[i:])
+		}
+		putFloat(col, i, d.SumW)
 	}
-	return t, differ
+	return tally{}
 }
 
-// differentParts is 0 if the x and the y part of d tell the same of its fills.
-func differentParts(d *hbook.Dist2D) uint64 {
-	x, y := &d.X.Dist, &d.Y.Dist
-	return (math.Float64bits(x.SumW) ^ math.Float64bits(y.SumW)) |
-		(math.Float64bits(x.SumW2) ^ math.Float64bits(y.SumW2)) |
-		uint64(x.N^y.N)
+func gatherTally2D(col []byte, bins []hbook.Bin2D) (t tally) {
+	for i := range bins {
+		d := &bins[i].Dist.X.Dist
+		t = t.with(d)
+		putFloat(col, i, d.SumW)
+	}
+	return t
 }
 
 func appendColumn2D(dst []byte, num int, bins []hbook.Bin2D) []byte {
@@ -168,34 +160,37 @@ func setEdges(edges []hbook.Bin1D, a *axis) []hbook.Bin1D {
 
 // setBins2D goes row by row, so that further columns find the bins in the first-level cache.
 func setBins2D(b *hbook.Binning2D, m *message) error {
-	var t tally
+	counted := true
 	for iy := range b.Ny {
 		from, to := iy*b.Nx, (iy+1)*b.Nx
 		row := b.Bins[from:to]
-		setSumW2D(row, b.XEdges, b.YEdges[iy].Range, m.column(fieldSumW)[8*from:8*to], &t)
+		if !setSumW2D(row, b.XEdges, b.YEdges[iy].Range, m.column(fieldSumW)[8*from:8*to]) {
+			counted = false
+		}
 		for num := fieldSumW2; num <= fieldSumWXY; num++ {
 			if col := m.column(num); len(col) > 0 {
 				setColumn2D(row, num, col[8*from:8*to])
 			}
 		}
 	}
-	if len(m.column(fieldN)) == 0 && !t.sameCounts() {
+	if len(m.column(fieldN)) == 0 && !counted {
 		return errCounts
 	}
 	return nil
 }
 
-type moments1D = struct{ SumWX, SumWX2 float64 }
-
-// setSumW2D sets a row of bins as if all columns but col were absent. Field by field: a composite
-// literal is made on the stack and copied, which takes four times as long.
-func setSumW2D(row []hbook.Bin2D, xs []hbook.Bin1D, y hbook.Range, col []byte, t *tally) {
+// setSumW2D sets a row of bins as if all columns but col were absent. It says whether the numbers of
+// entries can be right. Field by field: a composite literal would be made on the stack and copied,
+// which takes four times as long.
+func setSumW2D(row []hbook.Bin2D, xs []hbook.Bin1D, y hbook.Range, col []byte) (counted bool) {
+	counted = true
 	xs = xs[:len(row)]
-	sum := *t
 	for i := range row {
 		b, w := &row[i], floatAt(col, i)
-		n := int64(w)
-		sum = sum.with(w, w, n)
+		n, ok := countOf(w)
+		if !ok {
+			counted = false
+		}
 		b.XRange, b.YRange = xs[i].Range, y
 		d := &b.Dist
 		d.X.Dist.N, d.X.Dist.SumW, d.X.Dist.SumW2 = n, w, w
@@ -204,7 +199,7 @@ func setSumW2D(row []hbook.Bin2D, xs []hbook.Bin1D, y hbook.Range, col []byte, t
 		d.Y.Stats = moments1D{}
 		d.Stats.SumWXY = 0
 	}
-	*t = sum
+	return counted
 }
 
 func setColumn2D(row []hbook.Bin2D, num int, col []byte) {

@@ -167,28 +167,33 @@ func (m *message) checkColumns(n uint64) error {
 
 var errCounts = errors.New("hbook: a payload without numbers of entries, but with sums of weights that are no such numbers")
 
-// tally finds out whether columns follow from the sums of weights. Differences are gathered with "or",
-// so that loops need no branches.
+// tally finds out whether columns follow from the sums of weights. Differences are gathered with "or".
 type tally struct {
-	squares uint64 // differences between sumW2 and sumW
-	counts  uint64 // differences between entries and sumW
-	large   uint64 // all entries
+	squares uint64 // between sumW2 and sumW
+	counts  uint64 // between entries and sumW
 }
 
-func (t tally) sameSquares() bool { return t.squares == 0 }
+// with returns t with one more bin.
+func (t tally) with(d *hbook.Dist0D) tally {
+	w := math.Float64bits(d.SumW)
+	t.squares |= w ^ math.Float64bits(d.SumW2)
+	t.counts |= w ^ math.Float64bits(float64(d.N))
+	t.counts |= uint64(d.N) >> 53 // a float64 counts no further
+	return t
+}
 
-// sameCounts says whether entries can be had from the sums of weights: a float64 holds whole numbers
-// exactly up to 2^53.
-func (t tally) sameCounts() bool { return t.counts == 0 && t.large < 1<<53 }
+// plain says whether d is of fills with weight 1, or of none: a tally with only such bins is zero.
+// Loops begin with it, as it takes half the time of a tally.
+func plain(d *hbook.Dist0D) bool {
+	w := math.Float64bits(d.SumW)
+	return w == math.Float64bits(d.SumW2) && w == math.Float64bits(float64(d.N)) && uint64(d.N) < 1<<53
+}
 
-// with returns t with one more bin. It works on values, so that a loop keeps its tally in registers.
-func (t tally) with(w, w2 float64, n int64) tally {
-	bits := math.Float64bits(w)
-	return tally{
-		squares: t.squares | (bits ^ math.Float64bits(w2)),
-		counts:  t.counts | (bits ^ math.Float64bits(float64(n))),
-		large:   t.large | uint64(n),
-	}
+// countOf returns the number of entries that a sum of weights stands for if there is no column of
+// them, and whether it can be one.
+func countOf(w float64) (n int64, ok bool) {
+	n = int64(w)
+	return n, float64(n) == w && uint64(n) < 1<<53
 }
 
 // Fields of mapfile.v1.Sums.

@@ -51,16 +51,16 @@ func appendP1D(dst []byte, p *hbook.P1D, moments bool) ([]byte, error) {
 	var t tally
 	for i := range bins {
 		b := &bins[i]
-		t = t.with(b.SumW(), b.SumW2(), b.Entries())
+		t = t.with(&hbook.Dist0D{N: b.Entries(), SumW: b.SumW(), SumW2: b.SumW2()})
 		putFloat(col, i, b.SumW())
 	}
-	if !t.sameSquares() {
+	if t.squares != 0 {
 		dst, col = appendColumn(dst, fieldSumW2, len(bins))
 		for i := range bins {
 			putFloat(col, i, bins[i].SumW2())
 		}
 	}
-	if !t.sameCounts() {
+	if t.counts != 0 {
 		dst, col = appendColumn(dst, fieldN, len(bins))
 		for i := range bins {
 			putWord(col, i, uint64(bins[i].Entries()))
@@ -176,16 +176,15 @@ func appendBinning(dst []byte, m *message) ([]byte, error) {
 	le := binary.LittleEndian
 	n := int(m.x.bins)
 	dst = le.AppendUint64(dst, uint64(n))
-	var t tally
 	for i := range n {
-		s := m.bin(i, &t)
+		s, ok := m.bin(i)
+		if !ok {
+			return dst, errCounts
+		}
 		r := m.x.at(i)
 		dst = le.AppendUint64(dst, binLen)
 		dst = appendNumbers(le.AppendUint64(dst, rangeLen), r.Min, r.Max)
 		dst = appendDist(le.AppendUint64(dst, distLen), &s)
-	}
-	if len(m.column(fieldN)) == 0 && !t.sameCounts() {
-		return dst, errCounts
 	}
 	for _, s := range []*sums{&m.total, &m.under, &m.over} {
 		dst = appendDist(le.AppendUint64(dst, distLen), s)
@@ -194,8 +193,8 @@ func appendBinning(dst []byte, m *message) ([]byte, error) {
 	return appendNumbers(dst, float64(n)/(m.x.max-m.x.min)), nil // bins per x, as NewP1D has it
 }
 
-// bin gathers the sums of bin i of a profile.
-func (m *message) bin(i int, t *tally) sums {
+// bin gathers the sums of bin i of a profile. It says whether the number of entries can be right.
+func (m *message) bin(i int) (s sums, counted bool) {
 	at := func(num int) float64 {
 		if col := m.column(num); len(col) > 0 {
 			return floatAt(col, i)
@@ -203,16 +202,17 @@ func (m *message) bin(i int, t *tally) sums {
 		return 0
 	}
 	w := at(fieldSumW)
-	s := sums{n: int64(w), w: w, w2: w, wx: at(fieldSumWX), wx2: at(fieldSumWX2),
+	s = sums{w: w, w2: w, wx: at(fieldSumWX), wx2: at(fieldSumWX2),
 		wy: at(fieldSumWY), wy2: at(fieldSumWY2), wxy: at(fieldSumWXY)}
-	*t = t.with(w, w, s.n)
 	if col := m.column(fieldSumW2); len(col) > 0 {
 		s.w2 = floatAt(col, i)
 	}
 	if col := m.column(fieldN); len(col) > 0 {
 		s.n = int64(wordAt(col, i))
+		return s, true
 	}
-	return s
+	s.n, counted = countOf(w)
+	return s, counted
 }
 
 func appendDist(dst []byte, s *sums) []byte {

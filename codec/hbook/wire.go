@@ -83,9 +83,9 @@ func (p *pieces) addColumn(f field) error {
 func (p *pieces) len() int              { return len(p.raw) / 8 }
 func (p *pieces) float(i int) float64   { return floatAt(p.raw, i) }
 func floatAt(col []byte, i int) float64 { return math.Float64frombits(wordAt(col, i)) }
-func wordAt(col []byte, i int) uint64   { return binary.LittleEndian.Uint64(col[8*i:]) }
+func wordAt(col []byte, i int) uint64   { return binary.LittleEndian.Uint64(col[8*i : 8*i+8]) }
 
-func putWord(col []byte, i int, bits uint64) { binary.LittleEndian.PutUint64(col[8*i:], bits) }
+func putWord(col []byte, i int, bits uint64) { binary.LittleEndian.PutUint64(col[8*i:8*i+8], bits) }
 func putFloat(col []byte, i int, x float64)  { putWord(col, i, math.Float64bits(x)) }
 func sameFloat(x, y float64) bool            { return math.Float64bits(x) == math.Float64bits(y) }
 func setFloat(to *float64, f field)          { setBits(to, f, protowire.Fixed64Type) }
