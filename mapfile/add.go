@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync"
 
 	"github.com/gomapfile/mapfile/codec"
 	"github.com/gomapfile/mapfile/internal/inplace"
@@ -44,7 +45,7 @@ func (s *session) add(base slotConfig, name string, v any, opts []SlotOption) (*
 	if err := errors.Join(c.errs...); err != nil {
 		return nil, err
 	}
-	sl := &slot{s: s, name: name, bound: v, locker: c.locker, k: c.buffers}
+	sl := &slot{s: s, name: name, bound: v, locker: c.locker, group: s.groupOf(c.locker), k: c.buffers}
 	info, err := sl.bindType(v, c.codec, s.registry)
 	if err != nil {
 		return nil, err
@@ -113,6 +114,21 @@ func (s *session) reserve(name string) error {
 	}
 	s.slots[name] = nil
 	return nil
+}
+
+// groupOf numbers Lockers; none is 0.
+func (s *session) groupOf(l sync.Locker) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l == nil {
+		return 0
+	}
+	g, ok := s.groups[l]
+	if !ok {
+		g = len(s.groups) + 1
+		s.groups[l] = g
+	}
+	return g
 }
 
 // settle puts the slot where reserve took the name, or gives the name back.

@@ -1,6 +1,7 @@
 package mapfile
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"sync"
@@ -21,144 +22,157 @@ type member struct {
 	staged *staging // nil: encoded in place
 	ticket uint64
 	filled filled
-	skip   bool // a newer state of it is published already
+	over   []byte // what did not fit in place
+	skip   bool   // a newer state of it is published already
 }
+
+// commit is the memory of one commit: each slot once, in the order of the entries.
+type commit struct {
+	members []member
+	byGroup []*member // the same, those with one Locker together
+}
+
+var commits = sync.Pool{New: func() any { return new(commit) }}
 
 // commit publishes the slots as one. Slots are locked in the order of their entries.
 func (s *session) commit(slots []*slot) error {
-	members, inPlace := s.members(slots)
-	if len(members) == 0 {
+	c := commits.Get().(*commit)
+	defer c.release()
+	inPlace := c.take(slots)
+	if len(c.members) == 0 {
 		return s.alive()
 	}
 	if !inPlace { // codecs of others run before any lock is taken
-		defer func() {
-			for i := range members {
-				if st := members[i].staged; st != nil {
-					st.release()
-				}
-			}
-		}()
-		if err := s.stageAll(members); err != nil {
+		if err := c.encode((*member).stage); err != nil {
 			return err
 		}
 	}
 	s.bell.stampIfCalm()
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
-	for i := range members {
-		members[i].slot.mu.Lock()
+	for i := range c.members {
+		c.members[i].slot.mu.Lock()
 	}
 	defer func() {
-		for i := range members {
-			members[i].slot.mu.Unlock()
+		for i := range c.members {
+			c.members[i].slot.mu.Unlock()
 		}
 	}()
 	number := s.commitNumber() + 1
-	if err := s.fillAll(members, number, inPlace); err != nil {
-		s.abort(members)
+	if err := c.fill(number, inPlace); err != nil {
+		s.abort(c.members)
 		return err
 	}
-	if err := s.decide(members, number); err != nil {
+	if err := s.decide(c.members, number); err != nil {
 		return err
 	}
-	s.bell.ring()
+	s.bell.ring() // C6
 	return nil
 }
 
-// members makes the list: each slot once, in the order of the entries. inPlace tells whether all of
-// them encode in place.
-func (s *session) members(slots []*slot) (members []member, inPlace bool) {
-	members, inPlace = make([]member, 0, len(slots)), true
+// take makes the lists. inPlace tells whether all slots encode in place.
+func (c *commit) take(slots []*slot) (inPlace bool) {
+	inPlace = true
 	for _, sl := range slots {
-		members = append(members, member{slot: sl})
+		c.members = append(c.members, member{slot: sl})
 		inPlace = inPlace && sl.encodesInPlace()
 	}
-	slices.SortFunc(members, func(a, b member) int { return int(int64(a.slot.ref.index) - int64(b.slot.ref.index)) })
-	members = slices.CompactFunc(members, func(a, b member) bool { return a.slot == b.slot })
-	return members, inPlace
+	slices.SortFunc(c.members, func(a, b member) int { return cmp.Compare(a.slot.ref.index, b.slot.ref.index) })
+	c.members = slices.CompactFunc(c.members, func(a, b member) bool { return a.slot == b.slot })
+	for i := range c.members {
+		c.byGroup = append(c.byGroup, &c.members[i])
+	}
+	slices.SortStableFunc(c.byGroup, func(a, b *member) int { return cmp.Compare(a.slot.group, b.slot.group) })
+	return inPlace
 }
 
-// byLocker calls do once for each Locker with its members, holding it; two Lockers are never held
-// together. Members without one come as one group.
-func byLocker(members []member, do func(group []*member) error) error {
-	var lockers []sync.Locker
-	groups := map[sync.Locker][]*member{}
-	for i := range members {
-		l := members[i].slot.locker
-		if _, ok := groups[l]; !ok {
-			lockers = append(lockers, l)
+func (c *commit) release() {
+	for i := range c.members {
+		if st := c.members[i].staged; st != nil {
+			st.release()
 		}
-		groups[l] = append(groups[l], &members[i])
 	}
+	clear(c.members)
+	clear(c.byGroup)
+	c.members, c.byGroup = c.members[:0], c.byGroup[:0]
+	commits.Put(c)
+}
+
+// encode calls one for every member, those with one Locker under one hold of it; two Lockers are
+// never held together. The error names every slot that failed.
+func (c *commit) encode(one func(*member) error) error {
 	var errs []error
-	for _, l := range lockers {
-		errs = append(errs, func() error {
-			if l != nil {
-				l.Lock()
-				defer l.Unlock()
-			}
-			return do(groups[l])
-		}())
+	for rest := c.byGroup; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].slot.group == rest[0].slot.group {
+			n++
+		}
+		errs = encodeGroup(rest[:n], one, errs)
+		rest = rest[n:]
 	}
 	return errors.Join(errs...)
 }
 
-// stageAll encodes everything into private memory. The error names every slot that failed.
-func (s *session) stageAll(members []member) error {
-	return byLocker(members, func(group []*member) error {
-		var errs []error
-		for _, m := range group {
-			var err error
-			if m.staged, err = m.slot.stage(); err == nil {
-				m.ticket = m.staged.ticket
-			}
+func encodeGroup(group []*member, one func(*member) error, errs []error) []error {
+	if l := group[0].slot.locker; l != nil {
+		l.Lock()
+		defer l.Unlock()
+	}
+	for _, m := range group {
+		if err := one(m); err != nil {
 			errs = append(errs, m.fail(err))
 		}
-		return errors.Join(errs...)
-	})
+	}
+	return errs
 }
 
-// fillAll fills a spare buffer of each slot; slots grow where they must, while no Locker is held.
-func (s *session) fillAll(members []member, number uint64, inPlace bool) error {
-	var errs []error
+// stage encodes into private memory.
+func (m *member) stage() (err error) {
+	if m.staged, err = m.slot.stage(); err == nil {
+		m.ticket = m.staged.ticket
+	}
+	return err
+}
+
+// fill fills a spare buffer of each slot: C1. Slots grow where they must while no Locker is held.
+func (c *commit) fill(number uint64, inPlace bool) error {
 	if inPlace {
-		overflow := map[*member][]byte{}
-		err := byLocker(members, func(group []*member) error {
-			var errs []error
-			for _, m := range group {
-				var v any
-				v, m.ticket = m.slot.take()
-				f, over, err := m.slot.fillBound(v, number)
-				if m.filled = f; over != nil && err == nil {
-					overflow[m] = over
-					m.filled = filled{}
-				}
-				errs = append(errs, m.fail(err))
-			}
-			return errors.Join(errs...)
-		})
-		errs = append(errs, err)
-		for m, payload := range overflow {
-			var err error
-			m.filled, err = m.slot.fillStaged(payload, number)
+		if err := c.encode(func(m *member) error { return m.fillInPlace(number) }); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	for i := range c.members {
+		m := &c.members[i]
+		var err error
+		switch {
+		case m.over != nil:
+			m.filled, err = m.slot.fillStaged(m.over, number)
+		case m.staged == nil: // filled in place
+		case m.slot.err == nil && m.ticket < m.slot.published:
+			m.skip = true
+		default:
+			m.filled, err = m.slot.fillStaged(m.staged.buf, number)
+		}
+		if err != nil {
 			errs = append(errs, m.fail(err))
 		}
-		return errors.Join(errs...)
-	}
-	for i := range members {
-		m := &members[i]
-		if m.slot.err == nil && m.ticket < m.slot.published {
-			m.skip = true
-			continue
-		}
-		var err error
-		m.filled, err = m.slot.fillStaged(m.staged.buf, number)
-		errs = append(errs, m.fail(err))
 	}
 	return errors.Join(errs...)
 }
 
-// abort makes every filled buffer incomplete, before the commit's number is used again.
+func (m *member) fillInPlace(number uint64) error {
+	v, ticket := m.slot.take()
+	f, over, err := m.slot.fillBound(v, number)
+	if m.ticket = ticket; err != nil || over != nil {
+		m.over = over
+		return err
+	}
+	m.filled = f
+	return nil
+}
+
+// abort makes every filled buffer incomplete (C2), before the commit's number is used again.
 func (s *session) abort(members []member) {
 	s.guard(func() error {
 		for i := range members {

@@ -134,10 +134,14 @@ func (f *file) at(end uint64) shm.View {
 	if end <= v.Len() || end > v.Load(layout.SizeOff) {
 		return v // what lies beyond is refused by the window's own bounds
 	}
+	return f.reach(end)
+}
+
+func (f *file) reach(end uint64) shm.View {
 	if err := f.region.Reach(int64(end)); err != nil {
 		panic(shm.Bounds{Off: end})
 	}
-	v = shm.NewView(f.region.View())
+	v := shm.NewView(f.region.View())
 	f.window.Store(&v)
 	return v
 }

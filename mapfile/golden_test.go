@@ -90,7 +90,8 @@ func TestGoldenFileOfVersion1IsRead(t *testing.T) {
 	}
 }
 
-// Today's code makes files of the same structure: same fields at the same places, for the same work.
+// Today's code makes files of the same structure for the same work: the same fields, at the same
+// places within their structures. Where in the arena a structure lies is no part of the format.
 func TestGoldenFileIsWhatTodaysCodeMakes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v1.map")
 	if err := makeGolden(path); err != nil {
@@ -116,16 +117,24 @@ func fieldsOf(t *testing.T, path string) []string {
 	}
 	defer mf.Close()
 	changing := []string{"file id", "boot id", "created", "check", "structure pid", "heartbeat", "started", "pid", "process start", "wall", "boot", "program", "program length", "bell"}
+	placed := []string{"index", "extent word", "label word", "rover", "structure", "changes"}
 	var list []string
 	for f, err := range mf.Layout() {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if f.Free || slices.Contains(placed, f.Name) {
+			continue
+		}
 		if slices.Contains(changing, f.Name) {
 			f.Value, f.Length = "", 0
 		}
+		if f.Offset >= 36864 {
+			f.Offset %= 128
+		}
 		list = append(list, fmt.Sprintf("%d+%d %s %q %s", f.Offset, f.Length, f.Name, f.Value, f.Slot))
 	}
+	slices.Sort(list)
 	return list
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"reflect"
 	"sync"
 	"time"
 
@@ -109,7 +110,11 @@ func (o bothOption) slot(s *slotConfig) { o.set(s) }
 // ones are taken one after another. Nobody may call Update holding l. For a sync.RWMutex, give
 // RLocker(). Nothing else is ever locked, also when the object has a Lock method.
 func WithLocker(l sync.Locker) SlotOption {
-	return bothOption{"WithLocker", func(s *slotConfig) { s.locker = l }}
+	return bothOption{"WithLocker", func(s *slotConfig) {
+		if s.locker = l; l == nil || !reflect.TypeOf(l).Comparable() {
+			s.errs = append(s.errs, fmt.Errorf("WithLocker(%T): a pointer to a lock is needed", l))
+		}
+	}}
 }
 
 // WithTitle gives a title for people: "title;x axis;y axis". At opening it is the file's.

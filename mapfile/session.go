@@ -37,9 +37,10 @@ type session struct {
 	stop      chan struct{}
 	stopped   sync.WaitGroup // heartbeat and ringer
 
-	mu    sync.Mutex // guards what follows; never held while waiting for anything but memory
-	slots map[string]*slot
-	gone  error // why nothing can be written any more: ErrClosed, ErrSuperseded
+	mu     sync.Mutex // guards what follows; never held while waiting for anything but memory
+	slots  map[string]*slot
+	groups map[sync.Locker]int
+	gone   error // why nothing can be written any more: ErrClosed, ErrSuperseded
 
 	syncMu sync.Mutex
 }
@@ -51,7 +52,7 @@ func (s *session) mem() shm.Mem { return shm.Writable(s.view()) }
 func newSession(f *file, c *config) (*session, error) {
 	s := &session{
 		file: f, lockTimeout: c.lockTimeout, maxSize: c.maxSize, every: c.heartbeat,
-		structure: make(chan struct{}, 1), slots: map[string]*slot{}, stop: make(chan struct{}), record: -1,
+		structure: make(chan struct{}, 1), slots: map[string]*slot{}, groups: map[sync.Locker]int{}, stop: make(chan struct{}), record: -1,
 	}
 	if err := s.selfTestLocks(); err != nil {
 		return nil, err

@@ -32,6 +32,7 @@ type slot struct {
 	typeRef uint32
 	typeID  uint64
 	locker  sync.Locker
+	group   int // slots with the same Locker have the same
 	k       int // buffers asked for; 0: by capacity
 
 	// binding guards the bound object and the tickets; it is held for a few instructions only.

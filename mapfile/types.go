@@ -113,19 +113,19 @@ func (s *session) internType(want *TypeInfo) (uint32, error) {
 	if len(rec.Schema) > layout.MaxSchemaLen {
 		return 0, fmt.Errorf("%w: a schema of %d bytes", ErrTooLarge, len(rec.Schema))
 	}
-	if chunk, pos := layout.Chunk(uint64(n), 16); pos == 0 {
-		size := uint64(16) << chunk * 8
-		at, err := s.alloc(m, size)
-		if err != nil {
-			return 0, err
-		}
-		m = s.mem()
-		m.Zero(at, size)
-		m.Store(layout.TypeChunksOff+8*uint64(chunk), at)
-	}
 	at, err := s.alloc(m, uint64(rec.Len()))
 	if err != nil {
 		return 0, err
+	}
+	if chunk, pos := layout.Chunk(uint64(n), 16); pos == 0 {
+		size := uint64(16) << chunk * 8
+		table, err := s.alloc(s.mem(), size)
+		if err != nil {
+			s.free(s.mem(), at, uint64(rec.Len()))
+			return 0, err
+		}
+		s.mem().Zero(table, size)
+		s.mem().Store(layout.TypeChunksOff+8*uint64(chunk), table)
 	}
 	m = s.mem()
 	layout.PutTypeRecord(m.Bytes(at, uint64(rec.Len())), &rec)
