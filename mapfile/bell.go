@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomapfile/mapfile/mapfile/internal/futex"
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
+	"github.com/gomapfile/mapfile/mapfile/internal/shm"
 )
 
 // bell wakes readers. Nobody knows whether anyone listens, a wake is a system call, and the bell is a
@@ -112,6 +113,6 @@ func (b *bell) stop() {
 }
 
 func addAndWake(bell *uint32) error {
-	atomic.AddUint32(bell, 1)
+	shm.Add32(bell, 1)
 	return futex.Wake(bell)
 }

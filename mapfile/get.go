@@ -9,6 +9,7 @@ import (
 
 	"github.com/gomapfile/mapfile/codec"
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
+	"github.com/gomapfile/mapfile/mapfile/internal/shm"
 )
 
 // This chapter is Get: from a slot's bytes to an object of the caller's own.
@@ -144,7 +145,7 @@ func (r *SlotReader) Version() uint64 {
 			c = f.newCursor(ref, ext)
 			r.at.Store(c)
 		}
-		version = layout.PublishWord(atomic.LoadUint64(c.pub)).Version()
+		version = layout.PublishWord(shm.Load(c.pub)).Version()
 		return nil
 	})
 	return version
@@ -152,7 +153,7 @@ func (r *SlotReader) Version() uint64 {
 
 // gone tells whether the slot that the cursor is of has been removed.
 func (c *cursor) gone() bool {
-	return layout.ExtentWord(atomic.LoadUint64(c.ext)).None() || atomic.LoadUint32(c.gen) != c.ref.generation
+	return layout.ExtentWord(shm.Load(c.ext)).None() || shm.Load32(c.gen) != c.ref.generation
 }
 
 func (r *SlotReader) readRaw(raw *Raw) error {

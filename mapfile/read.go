@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
@@ -68,7 +67,7 @@ func (f *file) newCursor(ref entryRef, ext layout.ExtentWord) *cursor {
 func (c *cursor) moved() (*cursor, error) {
 	next := *c
 	err := c.file.guard(func() error {
-		if next.extent = layout.ExtentWord(atomic.LoadUint64(c.ext)).Decode(); next.extent.Word.None() {
+		if next.extent = layout.ExtentWord(shm.Load(c.ext)).Decode(); next.extent.Word.None() {
 			return ErrNoSlot
 		}
 		return nil
@@ -136,13 +135,13 @@ func (c *cursor) tryRead(val *value, h *how) (err error) {
 // copyValue is the protocol.
 func (c *cursor) copyValue(val *value, h *how) error {
 	// R1: the extent word. R2: the generation. R3: the publish word.
-	if atomic.LoadUint64(c.ext) != uint64(c.extent.Word) {
+	if shm.Load(c.ext) != uint64(c.extent.Word) {
 		return errMoved
 	}
-	if atomic.LoadUint32(c.gen) != c.ref.generation {
+	if shm.Load32(c.gen) != c.ref.generation {
 		return ErrNoSlot
 	}
-	pub := layout.PublishWord(atomic.LoadUint64(c.pub))
+	pub := layout.PublishWord(shm.Load(c.pub))
 	if !pub.Valid(c.ref.salt) {
 		if err := c.unstable(pub); err != nil {
 			return err
@@ -150,7 +149,7 @@ func (c *cursor) copyValue(val *value, h *how) error {
 		return fmt.Errorf("%w: its publish word fails its check", ErrCorrupt)
 	}
 	index, version, pending := pub.Index(), pub.Version(), false
-	if atomic.LoadUint64(c.mark) != layout.NotSuperseded && !h.anyway && !c.file.lenient.Load() {
+	if shm.Load(c.mark) != layout.NotSuperseded && !h.anyway && !c.file.lenient.Load() {
 		return c.file.superseded()
 	}
 	if pub.Marked() || h.limit != nil {
@@ -160,7 +159,7 @@ func (c *cursor) copyValue(val *value, h *how) error {
 		}
 	}
 	if version == 0 {
-		if atomic.LoadUint64(c.ext) != uint64(c.extent.Word) {
+		if shm.Load(c.ext) != uint64(c.extent.Word) {
 			return errMoved
 		}
 		return errNoValue
@@ -170,7 +169,7 @@ func (c *cursor) copyValue(val *value, h *how) error {
 	v := c.file.at(c.extent.End())
 	buf := v.Bytes(off, layout.BufferHeadLen+c.extent.Capacity)
 	seq := v.Word(off)
-	if now := atomic.LoadUint64(seq); now != 2*version {
+	if now := shm.Load(seq); now != 2*version {
 		if err := c.unstable(pub); err != nil {
 			return err
 		}
@@ -199,14 +198,14 @@ func (c *cursor) copyValue(val *value, h *how) error {
 	// given away may show any sequence.
 	shm.OrderLoads()
 	if pending {
-		if now := layout.PublishWord(atomic.LoadUint64(c.pub)); now != pub && now.Version() < version {
+		if now := layout.PublishWord(shm.Load(c.pub)); now != pub && now.Version() < version {
 			return errRetry
 		}
 	}
-	if atomic.LoadUint64(seq) != 2*version {
+	if shm.Load(seq) != 2*version {
 		return errRetry
 	}
-	if atomic.LoadUint64(c.ext) != uint64(c.extent.Word) {
+	if shm.Load(c.ext) != uint64(c.extent.Word) {
 		return errMoved
 	}
 	if c.file.closed.Load() {
@@ -229,9 +228,9 @@ func (c *cursor) unstable(pub layout.PublishWord) error {
 	switch {
 	case c.file.closed.Load():
 		return ErrClosed
-	case layout.PublishWord(atomic.LoadUint64(c.pub)) != pub:
+	case layout.PublishWord(shm.Load(c.pub)) != pub:
 		return errRetry
-	case atomic.LoadUint64(c.ext) != uint64(c.extent.Word):
+	case shm.Load(c.ext) != uint64(c.extent.Word):
 		return errMoved
 	}
 	return nil
@@ -245,7 +244,7 @@ func (c *cursor) choose(pub layout.PublishWord, lim *limit) (index int, version 
 	if pub.Marked() && !c.file.evidence {
 		p := pub.Pending()
 		off := c.extent.Buffer(p)
-		seq := atomic.LoadUint64(v.Word(off))
+		seq := shm.Load(v.Word(off))
 		if seq <= 2*pub.Version() || seq&1 != 0 {
 			return 0, 0, false, errRetry
 		}
@@ -254,7 +253,7 @@ func (c *cursor) choose(pub layout.PublishWord, lim *limit) (index int, version 
 			return 0, 0, false, err
 		}
 		shm.OrderLoads()
-		if atomic.LoadUint64(v.Word(off)) != seq {
+		if shm.Load(v.Word(off)) != seq {
 			return 0, 0, false, errRetry
 		}
 		if in {
@@ -267,7 +266,7 @@ func (c *cursor) choose(pub layout.PublishWord, lim *limit) (index int, version 
 	}
 	for {
 		off := c.extent.Buffer(index)
-		if atomic.LoadUint64(v.Word(off)) != 2*version {
+		if shm.Load(v.Word(off)) != 2*version {
 			return 0, 0, false, errRetry
 		}
 		in, err := c.decided(v, off, lim)
@@ -275,7 +274,7 @@ func (c *cursor) choose(pub layout.PublishWord, lim *limit) (index int, version 
 			return 0, 0, false, err
 		}
 		shm.OrderLoads()
-		if atomic.LoadUint64(v.Word(off)) != 2*version {
+		if shm.Load(v.Word(off)) != 2*version {
 			return 0, 0, false, errRetry
 		}
 		if in {
@@ -293,7 +292,7 @@ func (c *cursor) choose(pub layout.PublishWord, lim *limit) (index int, version 
 // bufferWith finds the buffer that holds a version, complete.
 func (c *cursor) bufferWith(v shm.View, version uint64) int {
 	for i := range c.extent.K {
-		if atomic.LoadUint64(v.Word(c.extent.Buffer(i))) == 2*version {
+		if shm.Load(v.Word(c.extent.Buffer(i))) == 2*version {
 			return i
 		}
 	}

@@ -136,7 +136,7 @@ func (sl *slot) attach(m shm.Mem, ref entryRef) {
 	sl.ref = ref
 	sl.pub = m.Word(ref.off + layout.EntryPubOff)
 	sl.extent = layout.ExtentWord(m.Load(ref.off + layout.EntryExtOff)).Decode()
-	pub := layout.PublishWord(*sl.pub)
+	pub := layout.PublishWord(shm.Load(sl.pub))
 	sl.version, sl.current = pub.Version(), pub.Index()%sl.extent.K
 	sl.started.Store(sl.version > 0)
 	sl.pinned, sl.pinning = int(m.Load32(ref.off+layout.EntryPinOff))-1, -1

@@ -83,11 +83,17 @@ func (s *Snapshot) fill(f *file, list []string) error {
 	s.registry, s.path = f.registry, f.path
 	deadline := time.Time{}
 	for try := 0; ; try++ {
+		// The limit before the list: every slot of a commit inside it was in the directory by then.
+		var lim limit
+		whole := false
+		if err := f.guard(func() error { whole = lim.load(f.view()); return nil }); err != nil {
+			return err
+		}
 		if err := s.choose(f, list); err != nil {
 			return err
 		}
-		again, err := s.copyAll(f)
-		if err != nil || !again {
+		again, err := s.copyAll(f, &lim)
+		if err != nil || whole && !again {
 			return err
 		}
 		if try == spinTries {
@@ -127,7 +133,7 @@ func (s *Snapshot) choose(f *file, list []string) error {
 		if !p.onlyLiterals() {
 			var l label
 			for i := range numEntries(f.view()) {
-				if ref, ext, ok := f.readEntry(i, &l); ok && p.match(string(l.name)) {
+				if ref, ext, ok := f.readEntryAgain(i, &l); ok && p.match(string(l.name)) {
 					s.add(f, ref, ext, string(l.name), string(l.title))
 				}
 			}
@@ -152,21 +158,11 @@ func (s *Snapshot) add(f *file, ref entryRef, ext layout.ExtentWord, name, title
 	}
 }
 
-// copyAll copies each slot within a limit taken now; again means that it must start anew.
-func (s *Snapshot) copyAll(f *file) (again bool, err error) {
-	var lim limit
-	h := how{limit: &lim}
+// copyAll copies each slot within the limit; again means that it must start anew.
+func (s *Snapshot) copyAll(f *file, lim *limit) (again bool, err error) {
+	h := how{limit: lim}
 	if f.evidence {
 		h.limit = nil
-	}
-	err = f.guard(func() error {
-		if !lim.load(f.view()) {
-			again = true
-		}
-		return nil
-	})
-	if again || err != nil {
-		return again, err
 	}
 	for i := range s.slots {
 		slot := &s.slots[i]
@@ -174,7 +170,9 @@ func (s *Snapshot) copyAll(f *file) (again bool, err error) {
 		slot.cursor, slot.err = c, nil
 		switch {
 		case err == nil:
-		case err == errLapped, errors.Is(err, ErrBusy), errors.Is(err, ErrNoSlot):
+		case err == errLapped, errors.Is(err, ErrBusy):
+			return true, nil // the list may stay: looking it up again takes time in which a writer laps us again
+		case errors.Is(err, ErrNoSlot):
 			s.plan.changes |= 1 // look again which slots there are
 			return true, nil
 		case errors.Is(err, ErrCorrupt) && f.evidence:
@@ -185,7 +183,7 @@ func (s *Snapshot) copyAll(f *file) (again bool, err error) {
 			return false, err
 		}
 	}
-	s.describe(f, &lim)
+	s.describe(f, lim)
 	return false, nil
 }
 

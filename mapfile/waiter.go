@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomapfile/mapfile/mapfile/internal/futex"
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
+	"github.com/gomapfile/mapfile/mapfile/internal/shm"
 )
 
 // waiter sleeps in the kernel on the bell of one mapping, for however many watchers: one thread. It
@@ -64,7 +65,7 @@ func (w *waiter) run() {
 		var value uint32
 		err := w.f.guard(func() error {
 			bell = w.f.view().Word32(layout.BellOff)
-			value = atomic.LoadUint32(bell)
+			value = shm.Load32(bell)
 			return nil
 		})
 		w.tell()

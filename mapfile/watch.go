@@ -5,10 +5,10 @@ import (
 	"errors"
 	"iter"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
+	"github.com/gomapfile/mapfile/mapfile/internal/shm"
 )
 
 // This chapter is Watch: what is new, as it comes.
@@ -201,7 +201,7 @@ func (w *watch) lookAtSlots(events *[]pendingEvent) error {
 		defer w.lookAtProducers(events)
 	}
 	for _, s := range w.order {
-		version := layout.PublishWord(atomic.LoadUint64(s.cursor.pub)).Version()
+		version := layout.PublishWord(shm.Load(s.cursor.pub)).Version()
 		if version == s.version || version == 0 {
 			continue
 		}

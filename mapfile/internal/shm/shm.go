@@ -8,10 +8,7 @@
 // cut. So every access to mapped memory happens under a guard.
 package shm
 
-import (
-	"sync/atomic"
-	"unsafe"
-)
+import "unsafe"
 
 // View is a window of mapped memory that is only read.
 type View struct {
@@ -56,12 +53,12 @@ func (v View) Bytes(off, n uint64) []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(v.base, off)), n)
 }
 
-func (v View) Load(off uint64) uint64   { return atomic.LoadUint64(v.Word(off)) }
-func (v View) Load32(off uint64) uint32 { return atomic.LoadUint32(v.Word32(off)) }
+func (v View) Load(off uint64) uint64   { return Load(v.Word(off)) }
+func (v View) Load32(off uint64) uint32 { return Load32(v.Word32(off)) }
 
 // Store stores with release ordering: what was written before is visible to who sees the value.
 func (m Mem) Store(off, value uint64)          { StoreRelease(m.Word(off), value) }
-func (m Mem) Store32(off uint64, value uint32) { atomic.StoreUint32(m.Word32(off), value) }
+func (m Mem) Store32(off uint64, value uint32) { StoreRelease32(m.Word32(off), value) }
 
 // Write copies bytes into the file; nobody relies on their order.
 func (m Mem) Write(off uint64, p []byte) { Copy(m.Bytes(off, uint64(len(p))), p) }
@@ -72,4 +69,4 @@ func (m Mem) Zero(off, n uint64) { clear(m.Bytes(off, n)) }
 // OrderAfterStore is the writer's ordering point: what is written after it is not visible before the
 // value that was just stored in the word. A load of the word suffices on every processor that Go
 // runs on (litmus W-StoreLoad_R-StoreLoad).
-func OrderAfterStore(word *uint64) { _ = atomic.LoadUint64(word) }
+func OrderAfterStore(word *uint64) { _ = Load(word) }
