@@ -77,7 +77,9 @@ func (c *commit) take(slots []*slot) (inPlace bool) {
 		c.members = append(c.members, member{slot: sl})
 		inPlace = inPlace && sl.encodesInPlace()
 	}
-	slices.SortFunc(c.members, func(a, b member) int { return cmp.Compare(a.slot.ref.index, b.slot.ref.index) })
+	slices.SortFunc(c.members, func(a, b member) int {
+		return cmp.Or(cmp.Compare(a.slot.ref.index, b.slot.ref.index), cmp.Compare(a.slot.ref.generation, b.slot.ref.generation))
+	})
 	c.members = slices.CompactFunc(c.members, func(a, b member) bool { return a.slot == b.slot })
 	for i := range c.members {
 		c.byGroup = append(c.byGroup, &c.members[i])

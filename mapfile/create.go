@@ -56,7 +56,8 @@ func OpenOrCreate(path string, opts ...Option) (*MapFile, error) {
 func openOrCreate(path string, c *config) (*session, error) {
 	for deadline := time.Now().Add(c.lockTimeout + time.Second); ; {
 		f, err := openFile(path, true, c)
-		if errors.Is(err, fs.ErrNotExist) && !isDangling(path) {
+		absent, err := missing(path, err)
+		if absent {
 			if f, err = makeFile(path, c, nil); err != nil {
 				return nil, err
 			}
@@ -88,10 +89,16 @@ func openOrCreate(path string, c *config) (*session, error) {
 	}
 }
 
-// isDangling tells whether path is a symbolic link to nothing: creating through it is refused.
-func isDangling(path string) bool {
-	info, err := os.Lstat(path)
-	return err == nil && info.Mode()&fs.ModeSymlink != 0
+// missing tells from the error of an open whether a file may be made at path: not where a symbolic
+// link leads to nothing.
+func missing(path string, err error) (bool, error) {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	if info, statErr := os.Lstat(path); statErr == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return false, fmt.Errorf("%w to nothing, and no file is made through it: %w", region.ErrSymlink, err)
+	}
+	return true, err
 }
 
 // Recreate puts a new, empty file in the place of the one at path, if there is one. The readers and
@@ -108,7 +115,8 @@ func Recreate(path string, opts ...Option) (*MapFile, error) {
 func replace(path string, c *config, keep bool) (*session, error) {
 	for deadline := time.Now().Add(c.lockTimeout + time.Second); time.Now().Before(deadline); pause(spinTries) {
 		old, err := region.Open(path, true)
-		if errors.Is(err, fs.ErrNotExist) && !isDangling(path) {
+		absent, err := missing(path, err)
+		if absent {
 			f, err := makeFile(path, c, nil)
 			if err != nil {
 				return nil, err

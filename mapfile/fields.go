@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"time"
 
@@ -92,11 +93,12 @@ var entryFields = []wordField{
 var bufferFields = []wordField{
 	{layout.BufferSeqOff, 8, "sequence", showSequence}, {layout.BufferLengthOff, 4, "length", nil}, {layout.BufferLengthOff + 4, 4, "check", showHex},
 	{layout.BufferTypeIDOff, 8, "type ID", showHex}, {layout.BufferSessionOff, 8, "session", showSession}, {layout.BufferCommitOff, 8, "commit", nil},
-	{layout.BufferWallOff, 8, "wall", showTime}, {layout.BufferBootOff, 8, "boot", showDuration}, {layout.BufferTypeOff, 4, "type", nil},
+	{layout.BufferWallOff, 8, "wall", showTime}, {layout.BufferBootOff, 8, "boot", showDuration}, {layout.BufferTypeOff, 4, "type", nil}, {layout.BufferRateOff, 4, "rate", showRate},
 }
 
 func showHex(w uint64) string      { return fmt.Sprintf("%x", w) }
 func showDuration(w uint64) string { return time.Duration(min(w, 1<<62)).String() }
+func showRate(w uint64) string     { return fmt.Sprint(math.Float32frombits(uint32(w))) }
 func showTime(w uint64) string     { return unixTime(int64(w)).UTC().Format(time.RFC3339Nano) }
 
 func showIndex(w uint64) string {

@@ -3,6 +3,7 @@ package mapfile
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -273,6 +274,14 @@ func (r *SlotReader) fail(op string, err error) error {
 // stamp says which publish a value is.
 func (v *value) stamp() Stamp {
 	return Stamp{Version: v.version, Commit: v.head.Commit, Session: v.head.Session.Number(), Time: unixTime(v.head.Wall)}
+}
+
+// rate is publishes a second, whatever the file says.
+func (v *value) rate() float64 {
+	if r := float64(v.head.Rate); r >= 0 && r <= math.MaxFloat32 {
+		return r
+	}
+	return 0
 }
 
 // decode sets *v from the payload. A codec that is no Reuser gets memory of its own, and a zero *v.

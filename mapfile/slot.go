@@ -51,9 +51,34 @@ type slot struct {
 	started   atomic.Bool // a version has been published: the capacity is a fair guess
 	current   int         // published buffer
 	top       uint64      // highest version ever used
-	published uint64      // ticket of the newest encoding that was published
-	pinned    int         // buffer that the last Sync made durable, or -1
-	pinning   int         // buffer that a running Sync makes durable, or -1
+	rate      rate
+	published uint64 // ticket of the newest encoding that was published
+	pinned    int    // buffer that the last Sync made durable, or -1
+	pinning   int    // buffer that a running Sync makes durable, or -1
+}
+
+// rate is a slot's publishes a second. Stamps are coarse, so versions are counted from one stamp to
+// the next.
+type rate struct {
+	perSecond float32
+	version   uint64 // when boot was first seen
+	boot      uint64
+}
+
+// at returns the rate, of which a new stamp makes up half.
+func (r *rate) at(version, boot uint64) float32 {
+	if boot == r.boot {
+		return r.perSecond
+	}
+	if r.boot != 0 && boot > r.boot {
+		now := float32(float64(version-r.version) / (float64(boot-r.boot) / 1e9))
+		if r.perSecond == 0 {
+			r.perSecond = now
+		}
+		r.perSecond = (r.perSecond + now) / 2
+	}
+	r.version, r.boot = version, boot
+	return r.perSecond
 }
 
 // filled is a buffer that has been written and is not yet published.
@@ -241,6 +266,7 @@ func (sl *slot) write(staged []byte, v any, commit uint64) (f filled, overflow [
 		Session: layout.NewSessionWord(sl.s.number, sl.s.record),
 	}
 	head.Wall, head.Boot = sl.s.clock.now()
+	head.Rate = sl.rate.at(f.version, head.Boot)
 	if staged != nil {
 		head.Length = uint32(len(staged))
 		head.Check = copyChecked(payload, staged, layout.CheckSeed(f.version, &head, sl.ref.salt))

@@ -114,9 +114,6 @@ func (c *cursor) describe(info *SlotInfo, producers *producerCache) error {
 			}
 			typeID = t.id
 		}
-		if err == nil {
-			info.Rate = now.rate(v, val.version)
-		}
 		return nil
 	})
 	if err != nil && err != ErrNotPublished {
@@ -127,7 +124,7 @@ func (c *cursor) describe(info *SlotInfo, producers *producerCache) error {
 	}
 	if err == nil {
 		info.Length, info.Stamp = int64(val.head.Length), val.stamp()
-		info.Age = f.age(&val.head)
+		info.Age, info.Rate = f.age(&val.head), val.rate()
 	}
 	t, err := f.typeOf(typeRef, typeID)
 	if err != nil {
@@ -144,30 +141,6 @@ func (f *file) age(head *layout.Buffer) time.Duration {
 		return max(host.Uptime()-time.Duration(min(head.Boot, 1<<62)), 0)
 	}
 	return max(time.Since(unixTime(head.Wall)), 0)
-}
-
-// rate is publishes a second over the versions that the buffers still hold.
-func (c *cursor) rate(v shm.View, newest uint64) float64 {
-	var first, last struct{ version, boot uint64 }
-	for b := range c.extent.K {
-		off := c.extent.Buffer(b)
-		seq := v.Load(off)
-		boot := v.Load(off + layout.BufferBootOff)
-		shm.OrderLoads()
-		if v.Load(off) != seq || seq == 0 || seq&1 != 0 || seq > 2*newest {
-			continue
-		}
-		if first.version == 0 || seq/2 < first.version {
-			first.version, first.boot = seq/2, boot
-		}
-		if seq/2 > last.version {
-			last.version, last.boot = seq/2, boot
-		}
-	}
-	if last.version <= first.version || last.boot <= first.boot {
-		return 0
-	}
-	return float64(last.version-first.version) / (float64(last.boot-first.boot) / 1e9)
 }
 
 // producer describes the session that an owner word names.

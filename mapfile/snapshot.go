@@ -206,7 +206,8 @@ func (s *Snapshot) describe(f *file, lim *limit) {
 			continue
 		}
 		head := &slot.val.head
-		slot.info.Length, slot.info.Stamp, slot.info.Age = int64(head.Length), slot.val.stamp(), f.age(head)
+		slot.info.Length, slot.info.Stamp = int64(head.Length), slot.val.stamp()
+		slot.info.Age, slot.info.Rate = f.age(head), slot.val.rate()
 		if slot.stored, slot.err = f.typeOf(head.Type, head.TypeID); slot.err == nil {
 			slot.info.Type = slot.stored.info
 		}
@@ -300,7 +301,7 @@ func (slot *snapSlot) decode(v any, fresh bool) error {
 	return slot.stored.decode(&val, v, fresh)
 }
 
-// Stat describes a slot as of the snapshot; Rate is not known.
+// Stat describes a slot as of the snapshot.
 func (s *Snapshot) Stat(name string) (SlotInfo, error) {
 	slot, err := s.find("stat", name)
 	if slot == nil {

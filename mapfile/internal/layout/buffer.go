@@ -3,6 +3,7 @@ package layout
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"math"
 )
 
 // The header of a buffer.
@@ -16,7 +17,7 @@ import (
 //	40  8  wall       clock, ns since 1970
 //	48  8  boot       clock, ns since the machine's boot
 //	56  4  type       number of the type record
-//	60  4  zero
+//	60  4  rate       float32, publishes a second over the last few
 const (
 	BufferHeadLen    = 64
 	BufferSeqOff     = 0
@@ -27,6 +28,7 @@ const (
 	BufferWallOff    = 40
 	BufferBootOff    = 48
 	BufferTypeOff    = 56
+	BufferRateOff    = 60
 )
 
 // Buffer is a decoded buffer header, without its sequence.
@@ -39,6 +41,7 @@ type Buffer struct {
 	Wall    int64
 	Boot    uint64
 	Type    uint32
+	Rate    float32
 }
 
 // SessionWord names the session that wrote a buffer and its record.
@@ -62,7 +65,7 @@ func PutBuffer(b []byte, h *Buffer) {
 	le.PutUint64(b[32:], h.Commit)
 	le.PutUint64(b[40:], uint64(h.Wall))
 	le.PutUint64(b[48:], h.Boot)
-	le.PutUint64(b[56:], uint64(h.Type))
+	le.PutUint64(b[56:], uint64(h.Type)|uint64(math.Float32bits(h.Rate))<<32)
 }
 
 // GetBuffer reads what PutBuffer wrote.
@@ -76,7 +79,8 @@ func GetBuffer(b []byte, h *Buffer) {
 	h.Commit = le.Uint64(b[32:])
 	h.Wall = int64(le.Uint64(b[40:]))
 	h.Boot = le.Uint64(b[48:])
-	h.Type = le.Uint32(b[56:])
+	tr := le.Uint64(b[56:])
+	h.Type, h.Rate = uint32(tr), math.Float32frombits(uint32(tr>>32))
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -87,7 +91,7 @@ func CheckSeed(version uint64, h *Buffer, salt uint64) uint32 {
 	x := mix(version, salt)
 	x = mix(x^uint64(h.Length)^uint64(h.Type)<<32, h.TypeID)
 	x = mix(x^uint64(h.Session), h.Commit)
-	x = mix(x^uint64(h.Wall), h.Boot)
+	x = mix(x^uint64(h.Wall)^uint64(math.Float32bits(h.Rate))<<32, h.Boot)
 	return uint32(x ^ x>>32)
 }
 

@@ -210,7 +210,7 @@ func TestBuffersOfAnExtentLieSideBySide(t *testing.T) {
 }
 
 func TestBufferHeaderComesBackAndEachFieldIsChecked(t *testing.T) {
-	h := Buffer{Length: 5, Check: 6, TypeID: 7, Session: NewSessionWord(8, 9), Commit: 10, Wall: -11, Boot: 12, Type: 13}
+	h := Buffer{Length: 5, Check: 6, TypeID: 7, Session: NewSessionWord(8, 9), Commit: 10, Wall: -11, Boot: 12, Type: 13, Rate: 15}
 	b := make([]byte, BufferHeadLen)
 	binary.LittleEndian.PutUint64(b, 99)
 	PutBuffer(b, &h)
@@ -228,13 +228,14 @@ func TestBufferHeaderComesBackAndEachFieldIsChecked(t *testing.T) {
 		"version": Check(4, &h, 4, payload),
 		"salt":    Check(3, &h, 5, payload),
 		"payload": Check(3, &h, 4, []byte("hellp")),
-		"length":  Check(3, &Buffer{6, 6, 7, h.Session, 10, -11, 12, 13}, 4, payload),
-		"type id": Check(3, &Buffer{5, 6, 6, h.Session, 10, -11, 12, 13}, 4, payload),
-		"session": Check(3, &Buffer{5, 6, 7, h.Session + 1, 10, -11, 12, 13}, 4, payload),
-		"commit":  Check(3, &Buffer{5, 6, 7, h.Session, 11, -11, 12, 13}, 4, payload),
-		"wall":    Check(3, &Buffer{5, 6, 7, h.Session, 10, -10, 12, 13}, 4, payload),
-		"boot":    Check(3, &Buffer{5, 6, 7, h.Session, 10, -11, 13, 13}, 4, payload),
-		"type":    Check(3, &Buffer{5, 6, 7, h.Session, 10, -11, 12, 14}, 4, payload),
+		"length":  Check(3, &Buffer{6, 6, 7, h.Session, 10, -11, 12, 13, 15}, 4, payload),
+		"type id": Check(3, &Buffer{5, 6, 6, h.Session, 10, -11, 12, 13, 15}, 4, payload),
+		"session": Check(3, &Buffer{5, 6, 7, h.Session + 1, 10, -11, 12, 13, 15}, 4, payload),
+		"commit":  Check(3, &Buffer{5, 6, 7, h.Session, 11, -11, 12, 13, 15}, 4, payload),
+		"wall":    Check(3, &Buffer{5, 6, 7, h.Session, 10, -10, 12, 13, 15}, 4, payload),
+		"boot":    Check(3, &Buffer{5, 6, 7, h.Session, 10, -11, 13, 13, 15}, 4, payload),
+		"rate":    Check(3, &Buffer{5, 6, 7, h.Session, 10, -11, 12, 13, 16}, 4, payload),
+		"type":    Check(3, &Buffer{5, 6, 7, h.Session, 10, -11, 12, 14, 15}, 4, payload),
 	} {
 		if damaged == sum {
 			t.Errorf("a changed %s is not noticed", name)
