@@ -30,36 +30,33 @@ type member struct {
 type commit struct {
 	members []member
 	byGroup []*member // the same, those with one Locker together
+	inPlace bool      // all of them can encode in place, under one Locker at most
 }
 
 var commits = sync.Pool{New: func() any { return new(commit) }}
 
-// commit publishes the slots as one. Slots are locked in the order of their entries.
+// commit publishes the slots as one.
 func (s *session) commit(slots []*slot) error {
 	c := commits.Get().(*commit)
 	defer c.release()
-	inPlace := c.take(slots)
-	if len(c.members) == 0 {
+	if c.take(slots); len(c.members) == 0 {
 		return s.alive()
 	}
-	if !inPlace { // codecs of others run before any lock is taken
-		if err := c.encode((*member).stage); err != nil {
+	s.bell.stampIfCalm()
+	locked, err := c.tryInPlace(s)
+	if !locked {
+		// Codecs of others, and waiting for more than one Locker, come before any lock is taken.
+		if err := c.encode(c.byGroup, (*member).stage); err != nil {
 			return err
 		}
+		c.lock(s)
 	}
-	s.bell.stampIfCalm()
-	s.commitMu.Lock()
-	defer s.commitMu.Unlock()
-	for i := range c.members {
-		c.members[i].slot.mu.Lock()
-	}
-	defer func() {
-		for i := range c.members {
-			c.members[i].slot.mu.Unlock()
-		}
-	}()
+	defer c.unlock(s)
 	number := s.commitNumber() + 1
-	if err := c.fill(number, inPlace); err != nil {
+	if err == nil {
+		err = c.fillStaged(number)
+	}
+	if err != nil {
 		s.abort(c.members)
 		return err
 	}
@@ -70,12 +67,12 @@ func (s *session) commit(slots []*slot) error {
 	return nil
 }
 
-// take makes the lists. inPlace tells whether all slots encode in place.
-func (c *commit) take(slots []*slot) (inPlace bool) {
-	inPlace = true
+// take makes the lists.
+func (c *commit) take(slots []*slot) {
+	c.inPlace = true
 	for _, sl := range slots {
 		c.members = append(c.members, member{slot: sl})
-		inPlace = inPlace && sl.encodesInPlace()
+		c.inPlace = c.inPlace && sl.encodesInPlace() && sl.group == slots[0].group
 	}
 	slices.SortFunc(c.members, func(a, b member) int {
 		return cmp.Or(cmp.Compare(a.slot.ref.index, b.slot.ref.index), cmp.Compare(a.slot.ref.generation, b.slot.ref.generation))
@@ -85,7 +82,6 @@ func (c *commit) take(slots []*slot) (inPlace bool) {
 		c.byGroup = append(c.byGroup, &c.members[i])
 	}
 	slices.SortStableFunc(c.byGroup, func(a, b *member) int { return cmp.Compare(a.slot.group, b.slot.group) })
-	return inPlace
 }
 
 func (c *commit) release() {
@@ -100,11 +96,66 @@ func (c *commit) release() {
 	commits.Put(c)
 }
 
-// encode calls one for every member, those with one Locker under one hold of it; two Lockers are
+// lock takes the mutex of commits and those of the slots, in the order of their entries.
+func (c *commit) lock(s *session) {
+	s.commitMu.Lock()
+	for i := range c.members {
+		c.members[i].slot.mu.Lock()
+	}
+}
+
+func (c *commit) unlock(s *session) {
+	for i := range c.members {
+		c.members[i].slot.mu.Unlock()
+	}
+	s.commitMu.Unlock()
+}
+
+// tryLock is lock without waiting.
+func (c *commit) tryLock(s *session) bool {
+	if !s.commitMu.TryLock() {
+		return false
+	}
+	for i := range c.members {
+		if !c.members[i].slot.mu.TryLock() {
+			for _, m := range c.members[:i] {
+				m.slot.mu.Unlock()
+			}
+			s.commitMu.Unlock()
+			return false
+		}
+	}
+	return true
+}
+
+// tryInPlace encodes straight into the slots, if they all can and their mutexes are free: while the
+// user's Locker is held nobody waits for a mutex, and while a mutex is held nobody waits for a
+// Locker. If it has done so, also with an error, the mutexes are held.
+func (c *commit) tryInPlace(s *session) (locked bool, err error) {
+	if !c.inPlace {
+		return false, nil
+	}
+	err = c.encode(c.byGroup[:1], func(*member) error { // for its Locker
+		if locked = c.tryLock(s); !locked {
+			return nil
+		}
+		number := s.commitNumber() + 1
+		var errs []error
+		for _, m := range c.byGroup {
+			if err := m.fillInPlace(number); err != nil {
+				errs = append(errs, m.fail(err))
+			}
+		}
+		return errors.Join(errs...)
+	})
+	return locked, err
+}
+
+// encode calls one for the members, those with one Locker under one hold of it; two Lockers are
 // never held together. The error names every slot that failed.
-func (c *commit) encode(one func(*member) error) error {
+func (c *commit) encode(members []*member, one func(*member) error) error {
 	var errs []error
-	for rest := c.byGroup; len(rest) > 0; {
+	for rest := members; len(rest) > 0; {
 		n := 1
 		for n < len(rest) && rest[n].slot.group == rest[0].slot.group {
 			n++
@@ -136,13 +187,20 @@ func (m *member) stage() (err error) {
 	return err
 }
 
-// fill fills a spare buffer of each slot: C1. Slots grow where they must while no Locker is held.
-func (c *commit) fill(number uint64, inPlace bool) error {
-	if inPlace {
-		if err := c.encode(func(m *member) error { return m.fillInPlace(number) }); err != nil {
-			return err
-		}
+func (m *member) fillInPlace(number uint64) error {
+	v, ticket := m.slot.take()
+	f, over, err := m.slot.fillBound(v, number)
+	if m.ticket = ticket; err != nil || over != nil {
+		m.over = over
+		return err
 	}
+	m.filled = f
+	return nil
+}
+
+// fillStaged fills a spare buffer of each slot that was not filled in place: C1. Slots grow where
+// they must; no Locker is held.
+func (c *commit) fillStaged(number uint64) error {
 	var errs []error
 	for i := range c.members {
 		m := &c.members[i]
@@ -161,17 +219,6 @@ func (c *commit) fill(number uint64, inPlace bool) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func (m *member) fillInPlace(number uint64) error {
-	v, ticket := m.slot.take()
-	f, over, err := m.slot.fillBound(v, number)
-	if m.ticket = ticket; err != nil || over != nil {
-		m.over = over
-		return err
-	}
-	m.filled = f
-	return nil
 }
 
 // abort makes every filled buffer incomplete (C2), before the commit's number is used again.

@@ -262,3 +262,28 @@ func TestTypeThatFindsNoRoomLeavesNothingBehind(t *testing.T) {
 		h.check(0)
 	}
 }
+
+// The same bytes at two addresses: nothing in the file is an address. DESIGN section 9.
+func TestTwoMappingsAtDifferentAddressesAgree(t *testing.T) {
+	h := newHistory(t, 5)
+	bases := map[any]bool{}
+	for _, mf := range []*MapFile{h.producers[0], h.producers[1], h.reader} {
+		base, _ := mf.file.Load().region.View()
+		bases[base] = true
+	}
+	if len(bases) != 3 {
+		t.Fatalf("%d addresses: this shows nothing", len(bases))
+	}
+	for step := range 500 {
+		h.step(5000)
+		for name, s := range h.slots {
+			for i, mf := range h.producers {
+				got, err := Get[[]byte](mf, name)
+				if s.published != nil && (err != nil || !bytes.Equal(got, s.published)) {
+					t.Fatalf("step %d: %s through mapping %d: %v", step, name, i, err)
+				}
+			}
+		}
+	}
+	h.check(500)
+}

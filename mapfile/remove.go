@@ -52,8 +52,12 @@ func (s *session) removeName(name string) error {
 		if !found {
 			return ErrNoSlot
 		}
-		if err := s.mustBeGone(m, layout.OwnerWord(m.Load(ref.off+layout.EntryOwnerOff))); err != nil {
-			return err
+		if owner := layout.OwnerWord(m.Load(ref.off + layout.EntryOwnerOff)); owner.Number() != s.number {
+			if err := s.mustBeGone(m, owner); err != nil {
+				return err
+			}
+		} else if s.reserved(name) {
+			return ErrNoSlot // an Add of it has not returned yet
 		}
 		s.repairSlot(m, ref.index)
 		extent := ext.Decode()
@@ -61,6 +65,14 @@ func (s *session) removeName(name string) error {
 		s.remove(m, ref)
 		return nil
 	})
+}
+
+// reserved tells whether this handle has the name, or is about to.
+func (s *session) reserved(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.slots[name]
+	return ok
 }
 
 // removeSlot removes a slot of ours: its handle answers ErrNoSlot from now on.

@@ -14,6 +14,8 @@ import (
 // A codec of this module that promises to behave encodes straight into the slot's spare buffer, with
 // the slot's mutex held. Codecs of others get private memory, before any lock is taken: they may
 // keep, overrun or replace it, panic, or call back into the MapFile, and none of that hurts the slot.
+// In that case, and where another goroutine is at the slot, the encoding waits for its turn; one that
+// is overtaken by a newer one is dropped.
 
 // Update encodes the bound object and publishes it as the slot's next version. Readers see it from
 // now on; Update waits for none of them. On an error the old value stays.
@@ -30,8 +32,11 @@ func (h *Slot) Update() error {
 }
 
 func (sl *slot) update() error {
+	sl.s.bell.stampIfCalm()
 	if sl.encodesInPlace() {
-		return sl.updateInPlace()
+		if done, err := sl.updateInPlace(); done {
+			return err
+		}
 	}
 	return sl.updateStaged()
 }
@@ -40,29 +45,36 @@ func (sl *slot) update() error {
 // memory: its size is anybody's guess, and what does not fit uses up a version.
 func (sl *slot) encodesInPlace() bool { return sl.inPlace && sl.started.Load() }
 
-func (sl *slot) updateInPlace() error {
-	sl.s.bell.stampIfCalm()
-	sl.mu.Lock()
+// updateInPlace does nothing if another goroutine is at the slot.
+func (sl *slot) updateInPlace() (done bool, err error) {
+	f, overflow, ticket, locked, err := sl.fillLocked()
+	if !locked {
+		return false, nil
+	}
 	defer sl.mu.Unlock()
-	f, overflow, ticket, err := sl.fillLocked()
 	if err == nil && overflow != nil {
 		f, err = sl.fillStaged(overflow, sl.s.commitNumber())
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = sl.publishOne(f, ticket)
 	}
-	return sl.publishOne(f, ticket)
+	return true, err
 }
 
-// fillLocked fills from the bound object, in place, holding the user's Locker for just that.
-func (sl *slot) fillLocked() (f filled, overflow []byte, ticket uint64, err error) {
+// fillLocked fills from the bound object, in place, holding the user's Locker for just that. It takes
+// mu if that is free: waiting for it with the Locker held could take as long as a slot's growth, and
+// waiting for the Locker with mu held would make Close wait for code of the user.
+func (sl *slot) fillLocked() (f filled, overflow []byte, ticket uint64, locked bool, err error) {
 	if sl.locker != nil {
 		sl.locker.Lock()
 		defer sl.locker.Unlock()
 	}
+	if !sl.mu.TryLock() {
+		return f, nil, 0, false, nil
+	}
 	v, ticket := sl.take()
 	f, overflow, err = sl.fillBound(v, sl.s.commitNumber())
-	return f, overflow, ticket, err
+	return f, overflow, ticket, true, err
 }
 
 // fillBound fills from v in place. A *Raw is its own encoding.
@@ -137,7 +149,6 @@ func (sl *slot) updateStaged() error {
 		return err
 	}
 	defer st.release()
-	sl.s.bell.stampIfCalm()
 	sl.mu.Lock()
 	defer sl.mu.Unlock()
 	if st.ticket < sl.published && sl.err == nil {
