@@ -314,6 +314,6 @@ func (s *session) relistEntries(m shm.Mem) {
 
 // isFree tells whether no unit of a run is marked.
 func isFree(m shm.Mem, unit, units uint64) bool {
-	found, ok := findIn(m, unit, unit+units, units)
-	return ok && found == unit
+	_, _, ok := findIn(m, unit, unit+units, units)
+	return ok
 }

@@ -45,8 +45,9 @@ type session struct {
 	syncMu sync.Mutex
 }
 
-// mem is the mapping for writing.
-func (s *session) mem() shm.Mem { return shm.Writable(s.view()) }
+// mem is the mapping for writing: all of the file, as long as it is now. Others may have made it longer
+// than our window; while we hold the structure lock they cannot.
+func (s *session) mem() shm.Mem { return shm.Writable(s.at(s.view().Load(layout.SizeOff))) }
 
 // newSession gives the file a producer: finds a record, after repairing what its last session left.
 func newSession(f *file, c *config) (*session, error) {

@@ -11,10 +11,10 @@ import (
 )
 
 // This chapter gives out space. The arena is divided into units of 128 bytes; the free map has a bit
-// for each. A run of units is found by next fit, starting where the last search ended, so that
-// adding many slots is linear; before the file grows, all of the map has been searched once, so
-// holes are used. Everything here happens under the structure lock, and nobody keeps free space of
-// his own.
+// for each. The first run that is long enough is taken, which keeps files dense: what was removed
+// makes room for as much again. The rover says below which unit nothing is free, so that adding many
+// slots is linear; it is a hint. Everything here happens under the structure lock, and nobody keeps
+// free space of his own.
 
 const (
 	growStep = 64 << 10  // sizes of files are multiples of it: whole pages everywhere
@@ -24,18 +24,21 @@ const (
 // alloc takes space for n bytes and returns its offset. The bytes are not cleared.
 func (s *session) alloc(m shm.Mem, n uint64) (uint64, error) {
 	units := layout.Units(n)
-	unit, ok := findRun(m, units)
+	unit, first, ok := findRun(m, units)
 	if !ok {
 		if err := s.growFile(m, units); err != nil {
 			return 0, err
 		}
 		m = s.mem()
-		if unit, ok = findRun(m, units); !ok {
+		if unit, first, ok = findRun(m, units); !ok {
 			return 0, fmt.Errorf("%w: no run of %d units after growing", ErrCorrupt, units)
 		}
 	}
 	mark(m, unit, units, true)
-	m.Store(layout.RoverOff, unit+units)
+	if first == unit {
+		first += units
+	}
+	m.Store(layout.RoverOff, first)
 	m.Store(layout.UsedOff, m.Load(layout.UsedOff)+units)
 	return unit * layout.UnitLen, nil
 }
@@ -47,26 +50,25 @@ func (s *session) free(m shm.Mem, off, n uint64) {
 		panic(shm.Bounds{Off: off, Len: n})
 	}
 	mark(m, off/layout.UnitLen, units, false)
+	m.Store(layout.RoverOff, min(m.Load(layout.RoverOff), off/layout.UnitLen))
 	m.Store(layout.UsedOff, m.Load(layout.UsedOff)-min(units, m.Load(layout.UsedOff)))
 }
 
-// findRun looks for so many free units, from the rover to the end and then from the start.
-func findRun(m shm.Mem, units uint64) (uint64, bool) {
+// findRun looks for so many free units, and tells which unit is the first free one.
+func findRun(m shm.Mem, units uint64) (unit, first uint64, ok bool) {
+	const start = layout.ArenaOff / layout.UnitLen
 	end := m.Load(layout.SizeOff) / layout.UnitLen
-	rover := m.Load(layout.RoverOff)
-	if rover < layout.ArenaOff/layout.UnitLen || rover > end {
-		rover = layout.ArenaOff / layout.UnitLen
+	rover := min(max(m.Load(layout.RoverOff), start), end)
+	if unit, first, ok = findIn(m, rover, end, units); !ok && rover > start {
+		unit, first, ok = findIn(m, start, end, units) // somebody's rover was wrong
 	}
-	if unit, ok := findIn(m, rover, end, units); ok {
-		return unit, true
-	}
-	return findIn(m, layout.ArenaOff/layout.UnitLen, min(end, rover+units), units)
+	return unit, first, ok
 }
 
-// findIn looks for a run of free units within [from, end).
-func findIn(m shm.Mem, from, end, units uint64) (uint64, bool) {
-	run := uint64(0) // length of the free run that ends at unit
-	for unit := from; unit < end; {
+// findIn looks for the first run of free units within [from, end).
+func findIn(m shm.Mem, from, end, units uint64) (unit, first uint64, ok bool) {
+	run, first := uint64(0), end // length of the free run that ends at unit; the first free unit
+	for unit = from; unit < end; {
 		chunk := layout.FreeChunkOf(unit)
 		bitmap := m.Bytes(m.Load(chunk.WordOff()), chunk.Len())
 		last := min(end, chunk.First+chunk.Units)
@@ -74,20 +76,18 @@ func findIn(m shm.Mem, from, end, units uint64) (uint64, bool) {
 			bit := unit - chunk.First
 			word := binary.LittleEndian.Uint64(bitmap[bit/64*8:]) >> (bit % 64)
 			n := min(64-bit%64, last-unit)
-			if word == 0 { // the rest of the word is free
-				run, unit = run+n, unit+n
-			} else if free := uint64(bits.TrailingZeros64(word)); free > 0 {
-				free = min(free, n)
+			if free := min(uint64(bits.TrailingZeros64(word)), n); free > 0 {
+				first = min(first, unit)
 				run, unit = run+free, unit+free
 			} else { // a stretch of used units
 				run, unit = 0, unit+min(uint64(bits.TrailingZeros64(^word)), n)
 			}
 			if run >= units {
-				return unit - run, true
+				return unit - run, first, true
 			}
 		}
 	}
-	return 0, false
+	return 0, first, false
 }
 
 // mark sets or clears the bits of a run.

@@ -21,7 +21,12 @@ func (mf *MapFile) Sync() error {
 
 func (f *file) syncAll() error {
 	var size uint64
-	if err := f.guard(func() error { size = f.view().Load(layout.SizeOff); return nil }); err != nil {
+	err := f.guard(func() error {
+		size = f.view().Load(layout.SizeOff)
+		f.at(size) // what others have added beyond our window, too
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	return f.syncRange(0, size)

@@ -57,7 +57,7 @@ const (
 //	 896  8  next session      the first session number not given out
 //	1024  4  bell              bumped after publishes; readers sleep on it
 //	1152  8  used              units in use
-//	1160  8  rover             unit at which the next search for space starts
+//	1160  8  rover             unit below which nothing is free: a hint
 //	1280 192 entry chunks      offset of chunk i, which has 64<<i entries
 //	1536 128 type chunks       offset of chunk i, which has 16<<i type words
 //	1792 160 free map chunks   offset of chunk i, see FreeChunk
