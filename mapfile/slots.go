@@ -1,16 +1,13 @@
 package mapfile
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"time"
 
 	"github.com/gomapfile/mapfile/mapfile/internal/host"
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
-	"github.com/gomapfile/mapfile/mapfile/internal/shm"
 )
 
 // This chapter is what can be told about slots and producers without decoding anything.
@@ -143,57 +140,6 @@ func (f *file) age(head *layout.Buffer) time.Duration {
 	return max(time.Since(unixTime(head.Wall)), 0)
 }
 
-// producer describes the session that an owner word names.
-func (f *file) producer(v shm.View, owner layout.OwnerWord, state State) Producer {
-	p := Producer{Session: owner.Number(), State: state}
-	if owner.Record() >= layout.NumSessions {
-		return p
-	}
-	if off := layout.SessionOff(owner.Record()); v.Load(off+layout.SessionNumberOff) == owner.Number() {
-		f.fillProducer(v, off, &p)
-	}
-	return p
-}
-
-func (f *file) fillProducer(v shm.View, off uint64, p *Producer) {
-	p.Commit = v.Load(off + layout.SessionCommitOff)
-	p.PID = int(v.Load32(off + layout.SessionPIDOff))
-	p.Started = unixTime(int64(v.Load(off + layout.SessionStartedOff)))
-	p.Heartbeat = heartbeatAge(v, off)
-	n := min(v.Load32(off+layout.SessionProgLenOff), layout.MaxProgramLen)
-	name := make([]byte, n)
-	shm.Copy(name, v.Bytes(off+layout.SessionProgOff, uint64(n)))
-	p.Program = string(name)
-}
-
-// producerCache remembers the producers of one listing, or, with a time to live, of many events.
-type producerCache struct {
-	f     *file
-	known map[layout.OwnerWord]Producer
-	ttl   time.Duration
-	made  time.Time
-}
-
-// producerTTL is for how long snapshots and watchers believe what they know of a producer.
-const producerTTL = 100 * time.Millisecond
-
-func newProducerCache(f *file, ttl time.Duration) *producerCache {
-	return &producerCache{f: f, known: map[layout.OwnerWord]Producer{}, ttl: ttl, made: time.Now()}
-}
-
-func (c *producerCache) get(v shm.View, owner layout.OwnerWord) Producer {
-	if c.ttl > 0 && time.Since(c.made) > c.ttl {
-		clear(c.known)
-		c.made = time.Now()
-	}
-	p, ok := c.known[owner]
-	if !ok {
-		p = c.f.producer(v, owner, c.f.ownerState(v, owner))
-		c.known[owner] = p
-	}
-	return p
-}
-
 // Stat describes the slot as Slots does.
 func (r *SlotReader) Stat() (SlotInfo, error) {
 	if r == nil {
@@ -219,63 +165,3 @@ func (r *SlotReader) Stat() (SlotInfo, error) {
 	}
 	return info, r.fail("stat", err)
 }
-
-// Stat describes the file, its producers, and what a person should know about it.
-func (mf *MapFile) Stat() (FileInfo, error) {
-	f, err := mf.reader()
-	if err != nil {
-		return FileInfo{}, fail("stat", mf.Path(), "", err)
-	}
-	info := FileInfo{
-		Path: f.path, Title: f.id.Title, ID: f.id.FileID, FormatVersion: int(f.id.Version),
-		Created: unixTime(f.id.Created),
-	}
-	err = f.guard(func() error {
-		v := f.view()
-		info.NumSlots = int(min(v.Load(layout.NumSlotsOff), layout.MaxEntries))
-		info.Size = int64(v.Load(layout.SizeOff))
-		info.Used = int64(min(v.Load(layout.UsedOff)*layout.UnitLen+layout.ArenaOff, v.Load(layout.SizeOff)))
-		for i := range layout.NumSessions {
-			off := layout.SessionOff(i)
-			number := v.Load(off + layout.SessionNumberOff)
-			if number == 0 {
-				continue
-			}
-			p := Producer{Session: number, State: f.recordState(v, i)}
-			f.fillProducer(v, off, &p)
-			info.Producers = append(info.Producers, p)
-		}
-		if v.Load(layout.SupersededOff) == layout.Replaced {
-			info.Warnings = append(info.Warnings, "the file was replaced by a new one at its path")
-		}
-		return nil
-	})
-	if err != nil {
-		return FileInfo{}, fail("stat", f.path, "", err)
-	}
-	slices.SortFunc(info.Producers, func(a, b Producer) int { return cmp.Compare(a.Session, b.Session) })
-	f.warn(&info)
-	return info, nil
-}
-
-// warn adds what the file system and the path say.
-func (f *file) warn(info *FileInfo) {
-	fs, err := f.region.FileSystem()
-	if err == nil {
-		info.FileSystem = fs.Name
-		switch {
-		case fs.Network:
-			info.Warnings = append(info.Warnings, fs.Name+": a network file system; processes on other machines do not see one another's writes in time")
-		case !fs.Memory:
-			info.Warnings = append(info.Warnings, fs.Name+": write-back of this disk file system can delay the producer; tmpfs does not")
-		}
-	}
-	if err := f.identity(); err != nil && len(info.Warnings) == 0 || errors.Is(err, ErrSuperseded) && !slices.ContainsFunc(info.Warnings, isReplacedWarning) {
-		info.Warnings = append(info.Warnings, "the path does not name this file any more")
-	}
-	if f.evidence {
-		info.Warnings = append(info.Warnings, "left by an earlier boot of the machine: values were recovered by their checksums")
-	}
-}
-
-func isReplacedWarning(s string) bool { return s == "the file was replaced by a new one at its path" }

@@ -2,14 +2,10 @@ package mapfile
 
 import (
 	"errors"
-	"fmt"
-	"iter"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/gomapfile/mapfile/codec"
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
 	"github.com/gomapfile/mapfile/registry"
 )
@@ -221,117 +217,6 @@ func (s *Snapshot) describe(f *file, lim *limit) {
 				if rec.number == number {
 					s.commit = rec.commit
 				}
-			}
-		}
-	}
-}
-
-// Commit is the number of the commit that the snapshot shows; 0 if its slots have several producers.
-func (s *Snapshot) Commit() uint64 {
-	if s == nil {
-		return 0
-	}
-	return s.commit
-}
-
-// find returns the slot with its value, checked.
-func (s *Snapshot) find(op, name string) (*snapSlot, error) {
-	if s == nil {
-		return nil, fail(op, "", name, ErrClosed)
-	}
-	i, ok := slices.BinarySearchFunc(s.slots, name, func(a snapSlot, name string) int { return strings.Compare(a.info.Name, name) })
-	if !ok {
-		return nil, fail(op, s.path, name, ErrNoSlot)
-	}
-	slot := &s.slots[i]
-	if slot.err != nil {
-		return slot, fail(op, s.path, name, slot.err)
-	}
-	if sum := layout.Check(slot.val.version, &slot.val.head, slot.cursor.ref.salt, slot.val.payload); sum != slot.val.head.Check {
-		return slot, fail(op, s.path, name, fmt.Errorf("%w: version %d: checksum %08x, computed %08x", ErrCorrupt, slot.val.version, slot.val.head.Check, sum))
-	}
-	return slot, nil
-}
-
-// Get returns a pointer to a fresh object; see MapFile.Get.
-func (s *Snapshot) Get(name string) (any, error) {
-	slot, err := s.find("get", name)
-	if err != nil {
-		return nil, err
-	}
-	if err := slot.stored.resolve(s.registry); err != nil {
-		return nil, fail("get", s.path, name, err)
-	}
-	v := reflect.New(slot.stored.goType).Interface()
-	if err := slot.decode(v, true); err != nil {
-		return nil, fail("get", s.path, name, err)
-	}
-	return v, nil
-}
-
-// GetInto makes *v what a fresh Get would give; with a *Raw it needs neither registry nor codec.
-func (s *Snapshot) GetInto(name string, v any) error {
-	want, err := boundType(v)
-	if err != nil {
-		return fail("get", "", name, err)
-	}
-	slot, err := s.find("get", name)
-	if err != nil {
-		return err
-	}
-	if raw, ok := v.(*Raw); ok {
-		raw.Type, raw.Stamp, raw.Payload = slot.info.Type, slot.info.Stamp, append(raw.Payload[:0], slot.val.payload...)
-		return nil
-	}
-	if err := slot.stored.resolve(s.registry); err != nil {
-		return fail("get", s.path, name, err)
-	}
-	if slot.stored.goType != want {
-		return fail("get", s.path, name, fmt.Errorf("%w: it holds a %s, which is a *%v here, not a %T", ErrType, quoted(slot.info.Type.Name), slot.stored.goType, v))
-	}
-	return fail("get", s.path, name, slot.decode(v, false))
-}
-
-// decode gives codecs that are no Reuser a copy of the snapshot's bytes.
-func (slot *snapSlot) decode(v any, fresh bool) error {
-	val := slot.val
-	if slot.stored.reuser == nil {
-		val.payload = slices.Clone(val.payload)
-	}
-	return slot.stored.decode(&val, v, fresh)
-}
-
-// Stat describes a slot as of the snapshot.
-func (s *Snapshot) Stat(name string) (SlotInfo, error) {
-	slot, err := s.find("stat", name)
-	if slot == nil {
-		return SlotInfo{}, err
-	}
-	if errors.Is(err, ErrNotPublished) {
-		err = nil
-	}
-	return slot.info, err
-}
-
-// Inspect decodes by the schema in the file, without the Go type.
-func (s *Snapshot) Inspect(name string) (codec.Node, error) {
-	slot, err := s.find("inspect", name)
-	if err != nil {
-		return codec.Node{}, err
-	}
-	node, err := slot.stored.inspect(s.registry, slot.val.payload)
-	return node, fail("inspect", s.path, name, err)
-}
-
-// Slots yields the slots by name, also those without a value.
-func (s *Snapshot) Slots() iter.Seq[SlotInfo] {
-	return func(yield func(SlotInfo) bool) {
-		if s == nil {
-			return
-		}
-		for i := range s.slots {
-			if !yield(s.slots[i].info) {
-				return
 			}
 		}
 	}

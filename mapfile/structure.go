@@ -79,20 +79,19 @@ func (s *session) lockStructure() (unlock func(), err error) {
 		}
 		if !time.Now().Before(deadline) {
 			<-s.structure
-			return nil, s.lockedBy()
+			return nil, lockedBy(s.view(), s.lockTimeout)
 		}
 		time.Sleep(wait)
 	}
 }
 
 // lockedBy names the holder of the structure lock, as far as the file knows it.
-func (s *session) lockedBy() error {
-	err := fmt.Errorf("%w; a reader may hold it, too: see who has the file open", ErrLocked)
-	s.guard(func() error {
-		v := s.view()
+func lockedBy(v shm.View, waited time.Duration) error {
+	err := fmt.Errorf("%w, for more than %v; a reader may hold it, too: see who has the file open", ErrLocked, waited)
+	shm.Guard(func() error {
 		if v.Load(layout.StructureOff)&1 != 0 {
 			err = fmt.Errorf("%w: by session %d, pid %d, for more than %v; continue or end that process",
-				ErrLocked, v.Load(layout.StructureHolderOff), v.Load32(layout.StructurePIDOff), s.lockTimeout)
+				ErrLocked, v.Load(layout.StructureHolderOff), v.Load32(layout.StructurePIDOff), waited)
 		}
 		return nil
 	})

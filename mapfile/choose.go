@@ -1,0 +1,125 @@
+package mapfile
+
+import (
+	"github.com/gomapfile/mapfile/mapfile/internal/layout"
+	"github.com/gomapfile/mapfile/mapfile/internal/shm"
+)
+
+// This chapter decides which buffer of a slot to read where the published one is not simply it.
+
+// choose picks the buffer to read where the published one is not simply it: a commit is under way
+// (the pending buffer counts if its commit is decided), or a Snapshot's limit excludes the newest.
+// A file of another boot has no commits under way: its marks mean nothing.
+func (c *cursor) choose(pub layout.PublishWord, lim *limit) (index int, version uint64, pending bool, err error) {
+	v := c.file.at(c.extent.End())
+	if pub.Marked() && !c.file.evidence {
+		p := pub.Pending()
+		off := c.extent.Buffer(p)
+		seq := shm.Load(v.Word(off))
+		if seq <= 2*pub.Version() || seq&1 != 0 {
+			return 0, 0, false, errRetry
+		}
+		in, err := c.decided(v, off, lim)
+		if err != nil {
+			return 0, 0, false, err
+		}
+		shm.OrderLoads()
+		if shm.Load(v.Word(off)) != seq {
+			return 0, 0, false, errRetry
+		}
+		if in {
+			return p, seq / 2, true, nil
+		}
+	}
+	index, version = pub.Index(), pub.Version()
+	if lim == nil || version == 0 {
+		return index, version, false, nil
+	}
+	for {
+		off := c.extent.Buffer(index)
+		if shm.Load(v.Word(off)) != 2*version {
+			return 0, 0, false, errRetry
+		}
+		in, err := c.decided(v, off, lim)
+		if err != nil {
+			return 0, 0, false, err
+		}
+		shm.OrderLoads()
+		if shm.Load(v.Word(off)) != 2*version {
+			return 0, 0, false, errRetry
+		}
+		if in {
+			return index, version, false, nil
+		}
+		if version--; version == 0 {
+			return 0, 0, false, errLapped
+		}
+		if index = c.bufferWith(v, version); index < 0 {
+			return 0, 0, false, errLapped
+		}
+	}
+}
+
+// bufferWith finds the buffer that holds a version, complete.
+func (c *cursor) bufferWith(v shm.View, version uint64) int {
+	for i := range c.extent.K {
+		if shm.Load(v.Word(c.extent.Buffer(i))) == 2*version {
+			return i
+		}
+	}
+	return -1
+}
+
+// decided tells whether the commit of the buffer at off is inside the limit; without a limit,
+// whether it has been committed.
+func (c *cursor) decided(v shm.View, off uint64, lim *limit) (bool, error) {
+	session := layout.SessionWord(v.Load(off + layout.BufferSessionOff))
+	commit := v.Load(off + layout.BufferCommitOff)
+	if lim != nil {
+		return lim.inside(session, commit), nil
+	}
+	if session.Record() >= layout.NumSessions {
+		return false, errRetry
+	}
+	rec := layout.SessionOff(session.Record())
+	if v.Load(rec+layout.SessionNumberOff) != session.Number() {
+		return false, errRetry // its record has another session by now, so the mark has been cleared
+	}
+	in := commit <= v.Load(rec+layout.SessionCommitOff)
+	if v.Load(rec+layout.SessionNumberOff) != session.Number() {
+		return false, errRetry
+	}
+	return in, nil
+}
+
+// limit is the cut of a Snapshot: up to which commit of each session values count.
+type limit struct {
+	next     uint64 // the first session number that was not given out
+	sessions [layout.NumSessions]struct{ number, commit uint64 }
+}
+
+// load takes the cut as of now: the next number first, then every record.
+func (l *limit) load(v shm.View) bool {
+	l.next = v.Load(layout.NextSessionOff)
+	for i := range l.sessions {
+		off := layout.SessionOff(i)
+		s := &l.sessions[i]
+		if s.number = v.Load(off + layout.SessionNumberOff); s.number == 0 {
+			continue
+		}
+		s.commit = v.Load(off + layout.SessionCommitOff)
+		if v.Load(off+layout.SessionNumberOff) != s.number {
+			return false
+		}
+	}
+	return true
+}
+
+// inside tells whether a buffer of that session and commit counts. A session that is not in the
+// vector but has a number from before had ended: all that it published counts.
+func (l *limit) inside(session layout.SessionWord, commit uint64) bool {
+	if r := session.Record(); r < len(l.sessions) && l.sessions[r].number == session.Number() {
+		return commit <= l.sessions[r].commit
+	}
+	return session.Number() < l.next
+}
