@@ -45,7 +45,7 @@ func (s *session) add(base slotConfig, name string, v any, opts []SlotOption) (*
 	if err := errors.Join(c.errs...); err != nil {
 		return nil, err
 	}
-	sl := &slot{s: s, name: name, bound: v, locker: c.locker, group: s.groupOf(c.locker), k: c.buffers}
+	sl := &slot{s: s, name: name, bound: v, locker: c.locker, k: c.buffers}
 	info, err := sl.bindType(v, c.codec, s.registry)
 	if err != nil {
 		return nil, err
@@ -53,6 +53,7 @@ func (s *session) add(base slotConfig, name string, v any, opts []SlotOption) (*
 	if err := s.reserve(name); err != nil {
 		return nil, err
 	}
+	sl.group = s.joinGroup(sl.locker)
 	err = s.change(func(m shm.Mem) error { return s.place(sl, info, &c) })
 	if err == nil && c.capacity > int(sl.extent.Capacity) {
 		sl.mu.Lock()
@@ -60,6 +61,7 @@ func (s *session) add(base slotConfig, name string, v any, opts []SlotOption) (*
 		sl.mu.Unlock()
 	}
 	if err = s.settle(name, sl, err); err != nil {
+		s.leaveGroup(sl.locker)
 		return nil, err
 	}
 	return sl, nil
@@ -116,19 +118,38 @@ func (s *session) reserve(name string) error {
 	return nil
 }
 
-// groupOf numbers Lockers; none is 0.
-func (s *session) groupOf(l sync.Locker) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// lockerGroup is the slots with one Locker.
+type lockerGroup struct{ id, slots int }
+
+// joinGroup numbers Lockers: slots of one number are encoded together. None is 0.
+func (s *session) joinGroup(l sync.Locker) (id int) {
 	if l == nil {
 		return 0
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	g, ok := s.groups[l]
 	if !ok {
-		g = len(s.groups) + 1
+		s.lastGroup++
+		g = &lockerGroup{id: s.lastGroup}
 		s.groups[l] = g
 	}
-	return g
+	g.slots++
+	return g.id
+}
+
+// leaveGroup forgets a Locker with its last slot.
+func (s *session) leaveGroup(l sync.Locker) {
+	if l == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.groups[l]; g != nil {
+		if g.slots--; g.slots == 0 {
+			delete(s.groups, l)
+		}
+	}
 }
 
 // settle puts the slot where reserve took the name, or gives the name back.

@@ -102,7 +102,7 @@ func waitLock(r *region.Region, timeout time.Duration) (unlock func(), err error
 			return nil, err
 		}
 		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("%w, for more than %v", ErrLocked, timeout)
+			return nil, lockedBy(shm.NewView(r.View()), timeout)
 		}
 	}
 }

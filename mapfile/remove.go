@@ -94,6 +94,7 @@ func (s *session) removeSlot(sl *slot) error {
 	s.mu.Lock()
 	delete(s.slots, sl.name)
 	s.mu.Unlock()
+	s.leaveGroup(sl.locker)
 	return nil
 }
 

@@ -37,10 +37,11 @@ type session struct {
 	stop      chan struct{}
 	stopped   sync.WaitGroup // heartbeat and ringer
 
-	mu     sync.Mutex // guards what follows; never held while waiting for anything but memory
-	slots  map[string]*slot
-	groups map[sync.Locker]int
-	gone   error // why nothing can be written any more: ErrClosed, ErrSuperseded
+	mu        sync.Mutex // guards what follows; never held while waiting for anything but memory
+	slots     map[string]*slot
+	groups    map[sync.Locker]*lockerGroup
+	lastGroup int
+	gone      error // why nothing can be written any more: ErrClosed, ErrSuperseded
 
 	syncMu sync.Mutex
 }
@@ -53,7 +54,7 @@ func (s *session) mem() shm.Mem { return shm.Writable(s.at(s.view().Load(layout.
 func newSession(f *file, c *config) (*session, error) {
 	s := &session{
 		file: f, lockTimeout: c.lockTimeout, maxSize: c.maxSize, every: c.heartbeat,
-		structure: make(chan struct{}, 1), slots: map[string]*slot{}, groups: map[sync.Locker]int{}, stop: make(chan struct{}), record: -1,
+		structure: make(chan struct{}, 1), slots: map[string]*slot{}, groups: map[sync.Locker]*lockerGroup{}, stop: make(chan struct{}), record: -1,
 	}
 	if err := s.selfTestLocks(); err != nil {
 		return nil, err

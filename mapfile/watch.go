@@ -201,8 +201,11 @@ func (w *watch) lookAtSlots(events *[]pendingEvent) error {
 		defer w.lookAtProducers(events)
 	}
 	for _, s := range w.order {
-		version := layout.PublishWord(shm.Load(s.cursor.pub)).Version()
-		if version == s.version || version == 0 {
+		// With a mark the pending version may be the value already: its producer may have died between
+		// the commit point and the publish word.
+		pub := layout.PublishWord(shm.Load(s.cursor.pub))
+		version := pub.Version()
+		if (version == s.version || version == 0) && !pub.Marked() {
 			continue
 		}
 		info := SlotInfo{Name: s.name, Title: s.title}
@@ -214,8 +217,8 @@ func (w *watch) lookAtSlots(events *[]pendingEvent) error {
 		case errors.Is(err, ErrClosed), errors.Is(err, ErrSuperseded):
 			return err
 		}
-		if info.Stamp.Version == s.version && err == nil {
-			continue // a commit that is not decided
+		if info.Stamp.Version == s.version && err == nil || version == s.version && err != nil {
+			continue // a commit that is not decided, or an error that was told
 		}
 		if s.version = info.Stamp.Version; err != nil {
 			s.version = version // say it once
