@@ -189,7 +189,7 @@ func (m *member) stage() (err error) {
 
 func (m *member) fillInPlace(number uint64) error {
 	v, ticket := m.slot.take()
-	f, over, err := m.slot.fillBound(v, number)
+	f, over, err := m.slot.fillBound(source{v: v, commit: number})
 	if m.ticket = ticket; err != nil || over != nil {
 		m.over = over
 		return err
@@ -207,12 +207,12 @@ func (c *commit) fillStaged(number uint64) error {
 		var err error
 		switch {
 		case m.over != nil:
-			m.filled, err = m.slot.fillStaged(m.over, number)
+			m.filled, err = m.slot.fillStaged(source{payload: m.over, commit: number})
 		case m.staged == nil: // filled in place
 		case m.slot.err == nil && m.ticket < m.slot.published:
 			m.skip = true
 		default:
-			m.filled, err = m.slot.fillStaged(m.staged.buf, number)
+			m.filled, err = m.slot.fillStaged(source{payload: m.staged.buf, commit: number})
 		}
 		if err != nil {
 			errs = append(errs, m.fail(err))

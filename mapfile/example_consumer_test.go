@@ -218,6 +218,20 @@ func ExampleMapFile_Verify() {
 	// config 8 buffers <nil>
 }
 
+// Layout shows the bytes themselves, named.
+func ExampleMapFile_Layout() {
+	mf, _, _, done := shopFile()
+	defer done()
+
+	for field, err := range mf.Layout("config") {
+		check(err)
+		if field.Name == "payload" {
+			fmt.Printf("%d bytes: %s\n", field.Length, field.Bytes)
+		}
+	}
+	// Output: 25 bytes: {"Limit":5,"Hosts":["a"]}
+}
+
 // A consumer that may be started before its producer.
 func ExampleWait() {
 	path, done := scratch("late.map")

@@ -321,6 +321,21 @@ func ExampleWithCodec() {
 	// Output: shop.Config zstd+json 5 <nil>
 }
 
+// Readers see a value as soon as it is published. Sync is for those who want it after a power cut.
+func ExampleMapFile_Sync() {
+	path, done := scratch("bank.map")
+	defer done()
+	mf, err := mapfile.Create(path)
+	check(err)
+	defer mf.Close()
+	balance := int64(100)
+	slot, err := mf.Add("balance", &balance)
+	check(err)
+	check(slot.Update())
+	fmt.Println(mf.Sync())
+	// Output: <nil>
+}
+
 func ExampleMapFile_Remove() {
 	path, done := scratch("shop.map")
 	defer done()

@@ -113,7 +113,7 @@ func (f *file) checkHeader() error {
 	})
 }
 
-// explainOpen adds to a refused open what one needs to know to mend it.
+// explainOpen adds to a refused open or removal what one needs to know to mend it.
 func explainOpen(path string, err error) error {
 	if !errors.Is(err, fs.ErrPermission) {
 		return err

@@ -143,7 +143,7 @@ func (c *cursor) copyValue(val *value, h *how) error {
 	}
 	pub := layout.PublishWord(shm.Load(c.pub))
 	if !pub.Valid(c.ref.salt) {
-		if err := c.unstable(pub); err != nil {
+		if err := c.unstable(pub, pub.Version()); err != nil {
 			return err
 		}
 		return fmt.Errorf("%w: its publish word fails its check", ErrCorrupt)
@@ -170,7 +170,7 @@ func (c *cursor) copyValue(val *value, h *how) error {
 	buf := v.Bytes(off, layout.BufferHeadLen+c.extent.Capacity)
 	seq := v.Word(off)
 	if now := shm.Load(seq); now != 2*version {
-		if err := c.unstable(pub); err != nil {
+		if err := c.unstable(pub, version); err != nil {
 			return err
 		}
 		return fmt.Errorf("%w: version %d: its buffer has sequence %d", ErrCorrupt, version, now)
@@ -179,7 +179,7 @@ func (c *cursor) copyValue(val *value, h *how) error {
 	layout.GetBuffer(buf, &val.head)
 	n := uint64(val.head.Length)
 	if n > c.extent.Capacity {
-		if err := c.unstable(pub); err != nil {
+		if err := c.unstable(pub, version); err != nil {
 			return err
 		}
 		return fmt.Errorf("%w: version %d: length %d exceeds the capacity %d", ErrCorrupt, version, n, c.extent.Capacity)
@@ -221,14 +221,15 @@ func (c *cursor) copyValue(val *value, h *how) error {
 	return nil
 }
 
-// unstable decides about something that a consistent file never shows: nil if the publish word and
-// the extent word are unchanged, so that nobody was at work and the slot is damaged.
-func (c *cursor) unstable(pub layout.PublishWord) error {
+// unstable decides about something that a consistent file never shows: nil if the version is the
+// published one and publish word and extent word are unchanged, so that nobody was at work and the
+// slot is damaged. A buffer of another version may be written at any time.
+func (c *cursor) unstable(pub layout.PublishWord, version uint64) error {
 	shm.OrderLoads()
 	switch {
 	case c.file.closed.Load():
 		return ErrClosed
-	case layout.PublishWord(shm.Load(c.pub)) != pub:
+	case version != pub.Version(), layout.PublishWord(shm.Load(c.pub)) != pub:
 		return errRetry
 	case shm.Load(c.ext) != uint64(c.extent.Word):
 		return errMoved

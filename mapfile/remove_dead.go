@@ -46,7 +46,7 @@ func removeDead(path string) error {
 		return err
 	}
 	if err := os.Remove(path); err != nil {
-		return err
+		return explainOpen(path, err)
 	}
 	return f.markRemoved()
 }

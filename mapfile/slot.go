@@ -186,10 +186,18 @@ func (sl *slot) victim() int {
 	return (sl.current + 1) % sl.extent.K // only pins left, with few buffers: durability gives way
 }
 
-// fill writes the next version into a spare buffer, with mu held: steps W1 to W4. The payload is
-// staged, or, if that is nil, encoded in place from v; what does not fit is returned as overflow, in
-// private memory, for the caller to make room and call again.
-func (sl *slot) fill(staged []byte, v any, commit uint64) (f filled, overflow []byte, err error) {
+// source is what a buffer is filled with: a payload in private memory or, if that is nil, the encoding
+// of v, which is made in place.
+type source struct {
+	payload []byte
+	v       any
+	commit  uint64 // number that the buffer gets
+	show    bool   // publish it at once: an update of this slot alone
+}
+
+// fill writes the next version into a spare buffer, with mu held: steps W1 to W4, or W5. What does not
+// fit is returned as overflow, in private memory, for the caller to make room and call again.
+func (sl *slot) fill(src *source) (f filled, overflow []byte, err error) {
 	old := debug.SetPanicOnFault(true)
 	done := false
 	defer func() {
@@ -197,7 +205,7 @@ func (sl *slot) fill(staged []byte, v any, commit uint64) (f filled, overflow []
 			overflow, err = nil, sl.s.explainFault(recoverFill(old, recover()))
 		}
 	}()
-	f, overflow, err = sl.write(staged, v, commit)
+	f, overflow, err = sl.write(src)
 	done = true
 	debug.SetPanicOnFault(old)
 	return f, overflow, err
@@ -218,12 +226,12 @@ func recoverFill(old bool, r any) error {
 	return fmt.Errorf("%w: the codec panicked: %v", ErrEncode, r)
 }
 
-func (sl *slot) write(staged []byte, v any, commit uint64) (f filled, overflow []byte, err error) {
+func (sl *slot) write(src *source) (f filled, overflow []byte, err error) {
 	if err := sl.ready(); err != nil {
 		return f, nil, err
 	}
-	if uint64(len(staged)) > sl.extent.Capacity {
-		return f, staged, nil
+	if uint64(len(src.payload)) > sl.extent.Capacity {
+		return f, src.payload, nil
 	}
 	// W1: the buffer. Its version is used up from here on, whatever happens.
 	f = filled{buffer: sl.victim(), version: sl.top + 1}
@@ -238,16 +246,16 @@ func (sl *slot) write(staged []byte, v any, commit uint64) (f filled, overflow [
 	buf := m.Bytes(off, layout.BufferHeadLen+sl.extent.Capacity)
 	payload := buf[layout.BufferHeadLen:]
 	head := layout.Buffer{
-		TypeID: sl.typeID, Type: sl.typeRef, Commit: commit,
+		TypeID: sl.typeID, Type: sl.typeRef, Commit: src.commit,
 		Session: layout.NewSessionWord(sl.s.number, sl.s.record),
 	}
 	head.Wall, head.Boot = sl.s.clock.now()
 	head.Rate = sl.rate.at(f.version, head.Boot)
-	if staged != nil {
-		head.Length = uint32(len(staged))
-		head.Check = copyChecked(payload, staged, layout.CheckSeed(f.version, &head, sl.ref.salt))
+	if src.payload != nil {
+		head.Length = uint32(len(src.payload))
+		head.Check = copyChecked(payload, src.payload, layout.CheckSeed(f.version, &head, sl.ref.salt))
 	} else {
-		out, err := sl.codec.Append(payload[:0:len(payload)], v)
+		out, err := sl.codec.Append(payload[:0:len(payload)], src.v)
 		if err != nil {
 			return f, nil, fmt.Errorf("%w: %w", ErrEncode, err)
 		}
@@ -260,6 +268,9 @@ func (sl *slot) write(staged []byte, v any, commit uint64) (f filled, overflow [
 	layout.PutBuffer(buf[:layout.BufferHeadLen], &head)
 	// W4: even sequence: complete.
 	shm.StoreRelease(seq, 2*f.version)
+	if src.show {
+		sl.show(f) // W5
+	}
 	return f, nil, nil
 }
 

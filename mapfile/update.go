@@ -47,62 +47,77 @@ func (sl *slot) encodesInPlace() bool { return sl.inPlace && sl.started.Load() }
 
 // updateInPlace does nothing if another goroutine is at the slot.
 func (sl *slot) updateInPlace() (done bool, err error) {
-	f, overflow, ticket, locked, err := sl.fillLocked()
+	overflow, ticket, locked, err := sl.fillLocked()
 	if !locked {
 		return false, nil
 	}
 	defer sl.mu.Unlock()
 	if err == nil && overflow != nil {
-		f, err = sl.fillStaged(overflow, sl.s.commitNumber())
+		_, err = sl.fillStaged(source{payload: overflow, commit: sl.s.commitNumber(), show: true})
 	}
-	if err == nil {
-		err = sl.publishOne(f, ticket)
-	}
+	sl.shown(ticket, err)
 	return true, err
 }
 
 // fillLocked fills from the bound object, in place, holding the user's Locker for just that. It takes
 // mu if that is free: waiting for it with the Locker held could take as long as a slot's growth, and
 // waiting for the Locker with mu held would make Close wait for code of the user.
-func (sl *slot) fillLocked() (f filled, overflow []byte, ticket uint64, locked bool, err error) {
+func (sl *slot) fillLocked() (overflow []byte, ticket uint64, locked bool, err error) {
 	if sl.locker != nil {
 		sl.locker.Lock()
 		defer sl.locker.Unlock()
 	}
 	if !sl.mu.TryLock() {
-		return f, nil, 0, false, nil
+		return nil, 0, false, nil
 	}
 	v, ticket := sl.take()
-	f, overflow, err = sl.fillBound(v, sl.s.commitNumber())
-	return f, overflow, ticket, true, err
+	_, overflow, err = sl.fillBound(source{v: v, commit: sl.s.commitNumber(), show: true})
+	return overflow, ticket, true, err
 }
 
-// fillBound fills from v in place. A *Raw is its own encoding.
-func (sl *slot) fillBound(v any, commit uint64) (filled, []byte, error) {
-	if raw, ok := v.(*Raw); ok {
-		if len(raw.Payload) > layout.MaxPayload {
-			return filled{}, nil, fmt.Errorf("%w: a payload of %d bytes; %d is the limit", ErrTooLarge, len(raw.Payload), layout.MaxPayload)
+// shown is the end of an update of this slot alone, if it went well: W6, with mu held, since Close
+// unmaps as soon as it has every slot's mu.
+func (sl *slot) shown(ticket uint64, err error) {
+	if err == nil {
+		sl.published = max(sl.published, ticket)
+		sl.s.bell.ring()
+	}
+}
+
+// fillBound fills from src.v in place. A *Raw is its own encoding.
+func (sl *slot) fillBound(src source) (filled, []byte, error) {
+	if raw, ok := src.v.(*Raw); ok {
+		if err := checkPayload(raw.Payload); err != nil {
+			return filled{}, nil, err
 		}
-		return sl.fill(nonNil(raw.Payload), nil, commit)
+		src.payload = nonNil(raw.Payload)
 	}
-	return sl.fill(nil, v, commit)
+	return sl.fill(&src)
 }
 
-// fillStaged fills from private memory, making room first where the slot has outgrown its extent.
-func (sl *slot) fillStaged(payload []byte, commit uint64) (filled, error) {
-	if len(payload) > layout.MaxPayload {
-		return filled{}, fmt.Errorf("%w: an encoding of %d bytes; %d is the limit", ErrTooLarge, len(payload), layout.MaxPayload)
+// fillStaged fills from src.payload, making room first where the slot has outgrown its extent.
+func (sl *slot) fillStaged(src source) (filled, error) {
+	if err := checkPayload(src.payload); err != nil {
+		return filled{}, err
 	}
-	if uint64(len(payload)) > sl.extent.Capacity {
-		if err := sl.move(uint64(len(payload))); err != nil {
+	if uint64(len(src.payload)) > sl.extent.Capacity {
+		if err := sl.move(uint64(len(src.payload))); err != nil {
 			return filled{}, err
 		}
 	}
-	f, overflow, err := sl.fill(nonNil(payload), nil, commit)
+	src.payload = nonNil(src.payload)
+	f, overflow, err := sl.fill(&src)
 	if err == nil && overflow != nil {
-		err = fmt.Errorf("%w: %d bytes do not fit after growing to %d", ErrCorrupt, len(payload), sl.extent.Capacity)
+		err = fmt.Errorf("%w: %d bytes do not fit after growing to %d", ErrCorrupt, len(src.payload), sl.extent.Capacity)
 	}
 	return f, err
+}
+
+func checkPayload(p []byte) error {
+	if len(p) > layout.MaxPayload {
+		return fmt.Errorf("%w: an encoding of %d bytes; %d is the limit", ErrTooLarge, len(p), layout.MaxPayload)
+	}
+	return nil
 }
 
 func nonNil(p []byte) []byte {
@@ -110,17 +125,6 @@ func nonNil(p []byte) []byte {
 		return []byte{}
 	}
 	return p
-}
-
-// publishOne makes a filled buffer the value: W5 and W6, with mu held to the end, since Close unmaps as
-// soon as it has every slot's mu.
-func (sl *slot) publishOne(f filled, ticket uint64) error {
-	if err := sl.s.guard(func() error { sl.show(f); return nil }); err != nil {
-		return err
-	}
-	sl.published = max(sl.published, ticket)
-	sl.s.bell.ring()
-	return nil
 }
 
 // commitNumber is the number of this session's last commit.
@@ -154,11 +158,9 @@ func (sl *slot) updateStaged() error {
 	if st.ticket < sl.published && sl.err == nil {
 		return nil // a newer state is published already
 	}
-	f, err := sl.fillStaged(st.buf, sl.s.commitNumber())
-	if err != nil {
-		return err
-	}
-	return sl.publishOne(f, st.ticket)
+	_, err = sl.fillStaged(source{payload: st.buf, commit: sl.s.commitNumber(), show: true})
+	sl.shown(st.ticket, err)
+	return err
 }
 
 // stageLocked encodes into private memory, holding the user's Locker for just that.
@@ -176,8 +178,11 @@ func (sl *slot) stage() (*staging, error) {
 	st := stagings.Get().(*staging)
 	st.ticket = ticket
 	if raw, ok := v.(*Raw); ok {
-		st.buf = append(st.buf[:0], raw.Payload...)
-		return st, nil
+		err := checkPayload(raw.Payload)
+		if err == nil {
+			st.buf = append(st.buf[:0], raw.Payload...)
+		}
+		return st, err
 	}
 	out, err := appendGuarded(sl.codec, st.buf[:0], v)
 	if err != nil {

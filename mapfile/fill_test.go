@@ -1,0 +1,138 @@
+package mapfile_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	_ "github.com/gomapfile/mapfile/codec/hbook"
+	"github.com/gomapfile/mapfile/mapfile"
+	"go-hep.org/x/hep/hbook"
+)
+
+// C01: what ROOT's TMapFileTest promises, with two processes, in both directions. The producer fills
+// three histograms without sleeping; the viewer opens the file as soon as the path exists and polls.
+// Entries are non-zero, grow between polls, never exceed the maximum, and reach it in all three.
+
+const updateEvery = 10 // fills; ROOT's hprod example has the same
+
+func init() {
+	roles["fill"] = func(args []string) { // path, fills
+		must(fill(args[0], must1(strconv.Atoi(args[1]))))
+	}
+	roles["view"] = func(args []string) { // path, fills
+		polls, err := view(args[0], must1(strconv.Atoi(args[1])))
+		must(err)
+		fmt.Println(polls)
+	}
+}
+
+func fill(path string, n int) error {
+	mf, err := mapfile.Recreate(path, mapfile.WithTitle("demo"))
+	if err != nil {
+		return err
+	}
+	defer mf.Close()
+	px, pxpy, prof := hbook.NewH1D(100, -4, 4), hbook.NewH2D(40, -4, 4, 40, -4, 4), hbook.NewP1D(100, -4, 4)
+	for name, h := range map[string]any{"hpx": px, "hpxpy": pxpy, "hprof": prof} {
+		if _, err := mf.Add(name, h); err != nil {
+			return err
+		}
+	}
+	for i := 1; i <= n; i++ {
+		x, y := rand.NormFloat64(), rand.NormFloat64()
+		px.Fill(x, 1)
+		pxpy.Fill(x, y, 1)
+		prof.Fill(x, x*x+y*y, 1)
+		if i == 1 || i == n || i%updateEvery == 0 {
+			if err := mf.Update(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// view polls until all has been seen.
+func view(path string, n int) (polls int, err error) {
+	var mf *mapfile.MapFile
+	for begin := time.Now(); ; time.Sleep(100 * time.Microsecond) {
+		if mf, err = mapfile.Open(path); err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) || time.Since(begin) > 20*time.Second {
+			return 0, err
+		}
+	}
+	defer mf.Close()
+	every := min(100*time.Millisecond, time.Duration(n)*time.Microsecond/4) // ROOT's 100 ms for 10⁶ fills
+	for last := int64(0); last < int64(n); polls++ {
+		snap, err := mf.Snapshot()
+		if err != nil {
+			return polls, err
+		}
+		px, err := mapfile.Get[*hbook.H1D](snap, "hpx")
+		if errors.Is(err, mapfile.ErrNoSlot) || errors.Is(err, mapfile.ErrNotPublished) {
+			continue // opened before the first Update
+		}
+		if err != nil {
+			return polls, err
+		}
+		pxpy, err1 := mapfile.Get[*hbook.H2D](snap, "hpxpy")
+		prof, err2 := mapfile.Get[*hbook.P1D](snap, "hprof")
+		if err := errors.Join(err1, err2); err != nil {
+			return polls, err
+		}
+		now := px.Entries()
+		if now == 0 || now < last || now > int64(n) || pxpy.Entries() != now || prof.Entries() != now {
+			return polls, fmt.Errorf("entries %d, %d, %d after %d of %d", now, pxpy.Entries(), prof.Entries(), last, n)
+		}
+		if now == last { // of a producer that never sleeps: nothing new is a sign of death
+			info, err := mf.Stat()
+			if err != nil || info.Producers[0].State != mapfile.StateLive && now < int64(n) {
+				return polls, fmt.Errorf("no more entries than %d of %d: %+v, %v", now, n, info.Producers, err)
+			}
+		}
+		last = now
+		time.Sleep(every)
+	}
+	return polls, nil
+}
+
+func TestViewerSeesAProducerFill(t *testing.T) {
+	n := times(50_000, 1_000_000)
+	for _, c := range []struct {
+		name   string
+		report func(path string) (polls int, err error)
+	}{
+		{"the producer is the child", func(path string) (int, error) {
+			c := start(t, "fill", path, fmt.Sprint(n))
+			polls, err := view(path, n)
+			c.MustEnd()
+			return polls, err
+		}},
+		{"the viewer is the child", func(path string) (int, error) {
+			c := start(t, "view", path, fmt.Sprint(n))
+			err := fill(path, n)
+			polls, _ := strconv.Atoi(c.Line())
+			c.MustEnd()
+			return polls, err
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			polls, err := c.report(filepath.Join(testDir(t), "hprod.map"))
+			if err != nil {
+				t.Error(err)
+			}
+			if polls < 3 {
+				t.Errorf("only %d polls: the viewer saw nothing of the filling", polls)
+			}
+			t.Log(polls, "polls")
+		})
+	}
+}
