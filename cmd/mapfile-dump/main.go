@@ -1,0 +1,121 @@
+// Mapfile-dump shows what is inside map files. It opens them for reading and never disturbs a
+// producer.
+//
+// This file is the way of one command line: parse, run, exit code. Each subcommand has a file of its
+// own; what they share is in
+//
+//	tool.go     one run: flags, contexts, error lines
+//	exit.go     which error gives which exit code
+//	resolve.go  FILE and SLOT operands
+//	output.go   the formats; record.go the JSON records, table.go the tables
+//	node.go     decoded values as text and JSON; picture.go histograms as text
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// grace is how long a command that was interrupted may take to end by itself.
+const grace = 300 * time.Millisecond
+
+// run runs one command line and returns its exit code. The command has a goroutine of its own, so
+// that an interrupt or a timeout ends the process also when the command hangs in a call.
+func run(args []string, stdout, stderr *os.File) int {
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+
+	t := newTool(ctx, stdout, stderr)
+	t.clock = newClock(func() { cancel(errGaveUp) })
+	done := make(chan int, 1)
+	go func() { done <- t.execute(newRoot(t), args) }()
+
+	select {
+	case code := <-done:
+		return code
+	case <-interrupts:
+		cancel(errInterrupted)
+		waitFor(done)
+		return exitInterrupted
+	case <-ctx.Done():
+		if code, ended := waitFor(done); ended {
+			return code
+		}
+		fmt.Fprintf(stderr, "mapfile-dump: %v\n", errGaveUp) // the command hangs, perhaps in a write
+		return exitIO
+	}
+}
+
+// waitFor waits a little for the command's own end.
+func waitFor(done <-chan int) (code int, ended bool) {
+	select {
+	case code := <-done:
+		return code, true
+	case <-time.After(grace):
+		return 0, false
+	}
+}
+
+// execute runs the command and flushes its output.
+func (t *tool) execute(root *cobra.Command, args []string) int {
+	root.SetArgs(args)
+	root.SetOut(t.out)
+	root.SetErr(t.stderr)
+	err := root.ExecuteContext(t.ctx)
+	t.fail(err)
+	if flushErr := t.out.Flush(); flushErr != nil && !errors.Is(err, flushErr) {
+		t.fail(flushErr)
+	}
+	return t.code
+}
+
+// newRoot puts the commands together.
+func newRoot(t *tool) *cobra.Command {
+	cobra.EnableCommandSorting = false // in the order in which one needs them
+	root := &cobra.Command{
+		Use:               "mapfile-dump",
+		Version:           programVersion(),
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Args:              cobra.ArbitraryArgs, // an unknown command: told by RunE, with the near ones
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return unknownCommand(cmd, args[0])
+		},
+	}
+	root.AddGroup(
+		&cobra.Group{ID: "look", Title: "Look"},
+		&cobra.Group{ID: "take", Title: "Take"},
+		&cobra.Group{ID: "check", Title: "Check"},
+		&cobra.Group{ID: "other", Title: "Other"},
+	)
+	add := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("look", newLs(t), newGet(t), newInfo(t), newWatch(t))
+	add("check", newVerify(t), newDump(t), newGc(t))
+	add("other", newCompletion(), newVersion(t))
+	root.AddCommand(newGobChild(t))
+	root.SetHelpCommandGroupID("other")
+	root.CompletionOptions.DisableDefaultCmd = true
+	t.addGlobalFlags(root)
+	teach(root)
+	return root
+}

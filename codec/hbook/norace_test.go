@@ -1,0 +1,5 @@
+//go:build !race
+
+package hbookcodec_test
+
+const raceDetector = false
