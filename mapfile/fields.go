@@ -34,20 +34,36 @@ const maxFieldBytes = 256
 // a slot's name concerns that slot and the loop goes on.
 func (mf *MapFile) Layout(list ...string) iter.Seq2[Field, error] {
 	return func(yield func(Field, error) bool) {
-		p, err := parsePatterns(list)
-		var f *file
-		if err == nil {
-			f, err = mf.reader()
-		}
-		if err == nil {
-			d := &dumper{f: f, patterns: p, all: len(list) == 0, yield: yield}
-			if err = f.guard(d.run); err == errStopped {
+		// The dump is made under the fault guard, the loop's body must not run there: so it is pulled.
+		next, stop := iter.Pull2(func(yield func(Field, error) bool) { mf.layout(list, yield) })
+		defer stop()
+		for {
+			field, err, ok := next()
+			if !ok || !yield(field, err) {
+				return
+			}
+			if mf != nil && mf.closed.Load() && !errors.Is(err, ErrClosed) {
+				yield(Field{}, fail("layout", mf.Path(), "", ErrClosed))
 				return
 			}
 		}
-		if err != nil {
-			yield(Field{}, fail("layout", mf.Path(), "", err))
+	}
+}
+
+func (mf *MapFile) layout(list []string, yield func(Field, error) bool) {
+	p, err := parsePatterns(list)
+	var f *file
+	if err == nil {
+		f, err = mf.reader()
+	}
+	if err == nil {
+		d := &dumper{f: f, patterns: p, all: len(list) == 0, yield: yield}
+		if err = f.guard(d.run); err == errStopped {
+			return
 		}
+	}
+	if err != nil {
+		yield(Field{}, fail("layout", mf.Path(), "", err))
 	}
 }
 

@@ -33,9 +33,10 @@ type file struct {
 	// other, only checksums count; nobody writes into it.
 	evidence bool
 
-	// lenient: read on though the file is superseded. A reader that follows does until there is
-	// another file at the path.
-	lenient atomic.Bool
+	// lenientUntil: read on until then though the file is superseded. A reader that follows does, while
+	// there is no other file at the path.
+	lenientUntil atomic.Int64
+	identified   atomic.Int64 // when a reader that follows last compared the path with the file
 
 	window atomic.Pointer[shm.View]
 	closed atomic.Bool
@@ -175,6 +176,9 @@ func (f *file) superseded() error {
 		return ErrSuperseded
 	}
 }
+
+// lenient tells whether to read on though the file is superseded.
+func (f *file) lenient() bool { return int64(host.Uptime()) < f.lenientUntil.Load() }
 
 // identity compares the path with the open file: nil if it still names it, ErrSuperseded if another
 // file or none is there.

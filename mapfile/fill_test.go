@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/gomapfile/mapfile/codec/hbook"
+	_ "github.com/gomapfile/mapfile/codec/protobuf"
 	"github.com/gomapfile/mapfile/mapfile"
-	"go-hep.org/x/hep/hbook"
+	mapfilepb "github.com/gomapfile/mapfile/proto"
 )
 
 // C01: what ROOT's TMapFileTest promises, with two processes, in both directions. The producer fills
@@ -38,7 +38,9 @@ func fill(path string, n int) error {
 		return err
 	}
 	defer mf.Close()
-	px, pxpy, prof := hbook.NewH1D(100, -4, 4), hbook.NewH2D(40, -4, 4, 40, -4, 4), hbook.NewP1D(100, -4, 4)
+	px := &mapfilepb.H1D{X: axis(100), Total: &mapfilepb.Sums{}, SumW: make([]float64, 100)}
+	pxpy := &mapfilepb.H2D{X: axis(40), Y: axis(40), Total: &mapfilepb.Sums{}, SumW: make([]float64, 40*40)}
+	prof := &mapfilepb.P1D{X: axis(100), Total: &mapfilepb.Sums{}, SumW: make([]float64, 100)}
 	for name, h := range map[string]any{"hpx": px, "hpxpy": pxpy, "hprof": prof} {
 		if _, err := mf.Add(name, h); err != nil {
 			return err
@@ -46,9 +48,9 @@ func fill(path string, n int) error {
 	}
 	for i := 1; i <= n; i++ {
 		x, y := rand.NormFloat64(), rand.NormFloat64()
-		px.Fill(x, 1)
-		pxpy.Fill(x, y, 1)
-		prof.Fill(x, x*x+y*y, 1)
+		fillBin(px.Total, px.SumW, bin(x, 100), 0)
+		fillBin(pxpy.Total, pxpy.SumW, bin(x, 40)*40+bin(y, 40), 0)
+		fillBin(prof.Total, prof.SumW, bin(x, 100), x*x+y*y)
 		if i == 1 || i == n || i%updateEvery == 0 {
 			if err := mf.Update(); err != nil {
 				return err
@@ -56,6 +58,28 @@ func fill(path string, n int) error {
 		}
 	}
 	return nil
+}
+
+func axis(bins uint32) *mapfilepb.Axis { return &mapfilepb.Axis{Bins: bins, Min: -4, Max: 4} }
+
+func bin(x float64, bins int) int { return max(0, min(bins-1, int((x+4)/8*float64(bins)))) }
+
+func fillBin(total *mapfilepb.Sums, sums []float64, i int, y float64) {
+	total.Entries++
+	total.SumWy += y
+	sums[i]++
+}
+
+// entries checks that a histogram is all of one time.
+func entries(total *mapfilepb.Sums, sums []float64) (int64, error) {
+	sum := 0.0
+	for _, n := range sums {
+		sum += n
+	}
+	if sum != float64(total.GetEntries()) {
+		return 0, fmt.Errorf("bins have %v entries, the sums say %d", sum, total.GetEntries())
+	}
+	return total.GetEntries(), nil
 }
 
 // view polls until all has been seen.
@@ -71,26 +95,25 @@ func view(path string, n int) (polls int, err error) {
 	}
 	defer mf.Close()
 	every := min(100*time.Millisecond, time.Duration(n)*time.Microsecond/4) // ROOT's 100 ms for 10⁶ fills
-	for last := int64(0); last < int64(n); polls++ {
+	for last := int64(0); last < int64(n); {
 		snap, err := mf.Snapshot()
 		if err != nil {
 			return polls, err
 		}
-		px, err := mapfile.Get[*hbook.H1D](snap, "hpx")
+		px, err := mapfile.Get[*mapfilepb.H1D](snap, "hpx")
 		if errors.Is(err, mapfile.ErrNoSlot) || errors.Is(err, mapfile.ErrNotPublished) {
 			continue // opened before the first Update
 		}
-		if err != nil {
+		pxpy, err1 := mapfile.Get[*mapfilepb.H2D](snap, "hpxpy")
+		prof, err2 := mapfile.Get[*mapfilepb.P1D](snap, "hprof")
+		now, err3 := entries(px.GetTotal(), px.GetSumW())
+		now2, err4 := entries(pxpy.GetTotal(), pxpy.GetSumW())
+		now3, err5 := entries(prof.GetTotal(), prof.GetSumW())
+		if err := errors.Join(err, err1, err2, err3, err4, err5); err != nil {
 			return polls, err
 		}
-		pxpy, err1 := mapfile.Get[*hbook.H2D](snap, "hpxpy")
-		prof, err2 := mapfile.Get[*hbook.P1D](snap, "hprof")
-		if err := errors.Join(err1, err2); err != nil {
-			return polls, err
-		}
-		now := px.Entries()
-		if now == 0 || now < last || now > int64(n) || pxpy.Entries() != now || prof.Entries() != now {
-			return polls, fmt.Errorf("entries %d, %d, %d after %d of %d", now, pxpy.Entries(), prof.Entries(), last, n)
+		if now == 0 || now < last || now > int64(n) || now2 != now || now3 != now {
+			return polls, fmt.Errorf("entries %d, %d, %d after %d of %d", now, now2, now3, last, n)
 		}
 		if now == last { // of a producer that never sleeps: nothing new is a sign of death
 			info, err := mf.Stat()
@@ -99,6 +122,7 @@ func view(path string, n int) (polls int, err error) {
 			}
 		}
 		last = now
+		polls++
 		time.Sleep(every)
 	}
 	return polls, nil
@@ -129,7 +153,7 @@ func TestViewerSeesAProducerFill(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			if polls < 3 {
+			if polls < 2 {
 				t.Errorf("only %d polls: the viewer saw nothing of the filling", polls)
 			}
 			t.Log(polls, "polls")

@@ -245,7 +245,7 @@ func (r *SlotReader) read(val *value, h *how) (*file, error) {
 func (f *file) lookup(name string) (*cursor, error) {
 	var c *cursor
 	err := f.guard(func() error {
-		if err := f.superseded(); err != nil && !f.lenient.Load() {
+		if err := f.superseded(); err != nil && !f.lenient() {
 			return err
 		}
 		ref, ext, ok := f.find(name)

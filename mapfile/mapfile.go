@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/gomapfile/mapfile/mapfile/internal/host"
 	"github.com/gomapfile/mapfile/mapfile/internal/testhook"
 )
 
@@ -23,6 +24,7 @@ type MapFile struct {
 	closed atomic.Bool
 
 	followMu sync.Mutex // one goroutine at a time looks for a new file
+	cleanup  runtime.Cleanup
 }
 
 // newMapFile makes the handle, and lets the garbage collector close what is forgotten.
@@ -30,9 +32,9 @@ func newMapFile(path string, c *config, f *file, s *session) *MapFile {
 	mf := &MapFile{path: path, config: c, s: s}
 	mf.file.Store(f)
 	if s != nil {
-		runtime.AddCleanup(mf, func(s *session) { s.abandon() }, s)
+		mf.cleanup = runtime.AddCleanup(mf, func(s *session) { s.abandon() }, s)
 	} else {
-		runtime.AddCleanup(mf, func(f *file) { f.close() }, f)
+		mf.cleanup = runtime.AddCleanup(mf, func(f *file) { f.close() }, f)
 	}
 	return mf
 }
@@ -50,10 +52,25 @@ func (mf *MapFile) reader() (*file, error) {
 	if mf == nil || mf.closed.Load() {
 		return nil, ErrClosed
 	}
-	if f := mf.file.Load(); f != nil {
-		return f, nil
+	f := mf.file.Load()
+	if f == nil { // a zero MapFile
+		return nil, ErrClosed
 	}
-	return nil, ErrClosed // a zero MapFile
+	if mf.config.follow && mf.lost(f) {
+		f = mf.file.Load()
+	}
+	return f, nil
+}
+
+// lost looks from time to time whether the path of a handle that follows still names the file: one
+// that was removed after its producer had died bears no mark. It tells whether there is another file
+// now.
+func (mf *MapFile) lost(f *file) bool {
+	now, last := int64(host.Uptime()), f.identified.Load()
+	if now-last < int64(recheck) || !f.identified.CompareAndSwap(last, now) {
+		return false
+	}
+	return f.identity() != nil && mf.follow(f)
 }
 
 // writer returns the session to write with.
@@ -96,11 +113,12 @@ func (mf *MapFile) follow(old *file) (changed bool) {
 		err = fs.ErrNotExist
 	}
 	if err != nil {
-		old.lenient.Store(true)
+		old.lenientUntil.Store(int64(host.Uptime() + recheck/5))
 		return false
 	}
 	mf.file.Store(f)
-	runtime.AddCleanup(mf, func(f *file) { f.close() }, f)
+	mf.cleanup.Stop()
+	mf.cleanup = runtime.AddCleanup(mf, func(f *file) { f.close() }, f)
 	old.close()
 	if mf.closed.Load() { // Close came between: it may have closed the old one only
 		f.close()

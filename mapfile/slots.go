@@ -36,6 +36,8 @@ func (mf *MapFile) Slots(list ...string) iter.Seq2[SlotInfo, error] {
 			case mf.closed.Load():
 				yield(SlotInfo{}, fail("slots", mf.Path(), "", ErrClosed))
 				return
+			case errors.Is(err, ErrNoSlot):
+				continue // removed just now
 			case err != nil && info.Name == "":
 				yield(SlotInfo{}, fail("slots", mf.Path(), "", err))
 				return

@@ -104,7 +104,7 @@ func (s *Snapshot) fill(f *file, list []string) error {
 // choose finds the slots that match, or keeps those of the last time if the directory is as it was.
 func (s *Snapshot) choose(f *file, list []string) error {
 	return f.guard(func() error {
-		if err := f.superseded(); err != nil && !f.lenient.Load() {
+		if err := f.superseded(); err != nil && !f.lenient() {
 			return err
 		}
 		changes := f.view().Load(layout.ChangesOff)

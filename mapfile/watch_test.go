@@ -1,9 +1,17 @@
 package mapfile_test
 
 import (
+	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -145,5 +153,331 @@ func TestWatcherIsToldOfACommitWhoseProducerDiedAtTheCommitPoint(t *testing.T) {
 	}
 	if ev := w.next(t, time.Second); ev.Kind != mapfile.EventPublished || ev.Stamp.Version != 3 {
 		t.Fatal(ev.Kind, ev.Stamp)
+	}
+}
+
+// E05
+func TestWatchersTellRemovalGrowthAndNewTypesApart(t *testing.T) {
+	path := filepath.Join(testDir(t), "a.map")
+	mf := createFile(t, path)
+	r := openFile(t, path)
+	w := watch(t, r, "x")
+	n := []byte("a")
+	slot := addSlot(t, mf, "x", &n)
+	w.none(t, 50*time.Millisecond) // Add alone is no news: there is no value
+	expect := func(kind mapfile.EventKind, typeName string) mapfile.Event {
+		t.Helper()
+		ev := w.next(t, 5*time.Second)
+		if ev.Kind != kind || ev.Name != "x" || ev.Type.Name != typeName {
+			t.Fatalf("%v %s %s, want %v %s", ev.Kind, ev.Name, ev.Type.Name, kind, typeName)
+		}
+		return ev
+	}
+	for range 3 {
+		if err := slot.Update(); err != nil {
+			t.Fatal(err)
+		}
+		first := expect(mapfile.EventPublished, "[]uint8")
+		n = make([]byte, first.Capacity+1)
+		if err := slot.Update(); err != nil {
+			t.Fatal(err)
+		}
+		if grown := expect(mapfile.EventPublished, "[]uint8"); grown.Capacity <= first.Capacity || grown.Length != int64(len(n)) || grown.Stamp.Version <= first.Stamp.Version {
+			t.Errorf("after growth: %+v", grown.SlotInfo)
+		}
+		if err := mf.Remove("x"); err != nil {
+			t.Fatal(err)
+		}
+		expect(mapfile.EventRemoved, "")
+		s := "text"
+		slot = addSlot(t, mf, "x", &s)
+		if err := slot.Update(); err != nil {
+			t.Fatal(err)
+		}
+		expect(mapfile.EventPublished, "string")
+		if err := mf.Remove("x"); err != nil {
+			t.Fatal(err)
+		}
+		n = []byte("a")
+		slot = addSlot(t, mf, "x", &n) // at once: in the same entry, perhaps before the watcher looks
+		expect(mapfile.EventRemoved, "")
+	}
+}
+
+// Of changes that follow one another faster than the watcher looks, the last one is always told.
+func TestWatcherKnowsTheLastVersionOfEveryBurst(t *testing.T) {
+	path := filepath.Join(testDir(t), "a.map")
+	mf := createFile(t, path)
+	raws, _ := addRaws(mf, names("b/", 20), 1)
+	r := openFile(t, path)
+	var mu sync.Mutex
+	told := map[string]uint64{}
+	go func() {
+		for ev, err := range r.Watch(t.Context(), "b/*") {
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			told[ev.Name] = ev.Stamp.Version
+			mu.Unlock()
+		}
+	}()
+	rng := rand.New(rand.NewPCG(5, 6))
+	var worst time.Duration
+	for range times(300, 20000) {
+		for range rng.IntN(20) {
+			if err := mf.Update(fmt.Sprint("b/", rng.IntN(len(raws)))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := mf.Update(); err != nil {
+			t.Fatal(err)
+		}
+		last := time.Now()
+		for missing := true; missing; time.Sleep(20 * time.Microsecond) {
+			mu.Lock()
+			missing = false
+			for info := range must1(r.Snapshot()).Slots() {
+				missing = missing || told[info.Name] != info.Stamp.Version
+			}
+			mu.Unlock()
+			if time.Since(last) > 5*time.Second {
+				t.Fatal("a version was not told")
+			}
+		}
+		worst = max(worst, time.Since(last))
+	}
+	// The 250 ms of the safety net must never be what delivers.
+	if t.Log(worst); worst > 200*time.Millisecond {
+		t.Errorf("a version was told only after %v", worst)
+	}
+}
+
+// E06
+func TestCancelledWatchEndsAtOnce(t *testing.T) {
+	path := filepath.Join(testDir(t), "a.map")
+	createFile(t, path)
+	r := openFile(t, path)
+	before := mapfileGoroutines()
+	for _, watchers := range []int{1, 10} {
+		for range 5 {
+			ctx, cancel := context.WithCancelCause(context.Background())
+			ended := make(chan error, watchers)
+			for range watchers {
+				go func() {
+					var last error
+					for _, err := range r.Watch(ctx) {
+						last = err
+					}
+					ended <- last
+				}()
+			}
+			time.Sleep(20 * time.Millisecond) // asleep in the kernel by now
+			begin := time.Now()
+			cancel(errors.New("enough"))
+			for range watchers {
+				if err := <-ended; !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+			}
+			if d := time.Since(begin); d > 50*time.Millisecond {
+				t.Errorf("%d watchers needed %v to end", watchers, d)
+			}
+		}
+	}
+	noMoreGoroutines(t, before)
+}
+
+// H09, for Watch and Wait: a context that is cancelled already.
+func TestCancelledContextHasNoSideEffect(t *testing.T) {
+	path := filepath.Join(testDir(t), "a.map")
+	mf := createFile(t, path)
+	x := int64(1)
+	if err := addSlot(t, mf, "x", &x).Update(); err != nil {
+		t.Fatal(err)
+	}
+	before := mapfileGoroutines()
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	late, cancelLate := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
+	defer cancelLate()
+	for ctx, want := range map[context.Context]error{cancelled: context.Canceled, late: context.DeadlineExceeded} {
+		n := 0
+		for ev, err := range mf.Watch(ctx, "x") {
+			n++
+			if !errors.Is(err, want) || ev.Name != "" {
+				t.Error(ev.Name, err)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d events", n)
+		}
+		missing := filepath.Join(testDir(t), "missing.map")
+		for _, p := range []string{path, missing} {
+			if err := mapfile.Wait(ctx, p, "x"); !errors.Is(err, want) {
+				t.Error(err)
+			}
+		}
+		if _, err := os.Stat(missing); !errors.Is(err, fs.ErrNotExist) {
+			t.Error("Wait has made a file")
+		}
+	}
+	noMoreGoroutines(t, before)
+}
+
+// E08: a slow body skips versions and costs nothing.
+func TestSlowWatcherGetsTheNewestNext(t *testing.T) {
+	path := filepath.Join(testDir(t), "a.map")
+	mf := createFile(t, path)
+	x := int64(0)
+	slot := addSlot(t, mf, "x", &x)
+	r := openFile(t, path)
+	stop, updates := make(chan struct{}), make(chan int64)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				updates <- x
+				return
+			default:
+				x++
+				if err := slot.Update(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var before, after runtime.MemStats
+	events, last := 0, uint64(0)
+	for ev, err := range r.Watch(ctx, "x") {
+		if err != nil {
+			break
+		}
+		if now := r.Reader("x").Version(); events > 0 && now-ev.Stamp.Version > now/4 {
+			t.Errorf("event %d is of version %d, %d is published", events, ev.Stamp.Version, now)
+		}
+		if ev.Stamp.Version <= last {
+			t.Errorf("version %d after %d", ev.Stamp.Version, last)
+		}
+		last = ev.Stamp.Version
+		if events == 0 {
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+		}
+		if events++; events == times(5, 30) {
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			cancel()
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	close(stop)
+	total := <-updates
+	if total < 1000*int64(events) {
+		t.Errorf("only %d updates", total)
+	}
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 1<<20 {
+		t.Errorf("%d updates in %d events: the heap has grown by %d bytes", total, events, grown)
+	}
+}
+
+// E15
+func TestPatternsMeanTheSameEverywhere(t *testing.T) {
+	path := filepath.Join(testDir(t), "a.map")
+	mf := createFile(t, path)
+	all := []string{"a", "a/b", "a/b/c", "a/b2", "run1/hpx", "run1/x/hpx", "run2/hpx", "run10/hpy", "a*b", "é/ü"}
+	addRaws(mf, all, 1)
+	if err := mf.Update(); err != nil {
+		t.Fatal(err)
+	}
+	r := openFile(t, path)
+	listed := func(patterns []string) (names []string, err error) {
+		for info, err := range r.Slots(patterns...) {
+			if err != nil {
+				return nil, err
+			}
+			names = append(names, info.Name)
+		}
+		return names, nil
+	}
+	others := map[string]func([]string) ([]string, error){
+		"Snapshot": func(patterns []string) (names []string, err error) {
+			snap, err := r.Snapshot(patterns...)
+			for info := range snap.Slots() {
+				names = append(names, info.Name)
+			}
+			return names, err
+		},
+		"Watch": func(patterns []string) (names []string, err error) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			for ev, err := range r.Watch(ctx, patterns...) {
+				if err != nil {
+					return names, err
+				}
+				if names = append(names, ev.Name); !ev.More {
+					break
+				}
+			}
+			return names, nil
+		},
+		"Verify": func(patterns []string) (names []string, err error) {
+			for check, err := range r.Verify(patterns...) {
+				if err != nil {
+					return names, err
+				}
+				names = append(names, check.Slot)
+			}
+			return names, nil
+		},
+	}
+	for _, c := range []struct {
+		patterns []string
+		want     []string
+	}{
+		{nil, all},
+		{[]string{"**"}, all},
+		{[]string{"a"}, []string{"a"}},
+		{[]string{"*"}, []string{"a", "a*b"}},
+		{[]string{"a/*"}, []string{"a/b", "a/b2"}},
+		{[]string{"a/**"}, []string{"a", "a/b", "a/b/c", "a/b2"}},
+		{[]string{"**/hpx"}, []string{"run1/hpx", "run1/x/hpx", "run2/hpx"}},
+		{[]string{"run?/hpx"}, []string{"run1/hpx", "run2/hpx"}},
+		{[]string{"run[12]/**/hpx", "run1/*"}, []string{"run1/hpx", "run1/x/hpx", "run2/hpx"}},
+		{[]string{"run[^1]/*"}, []string{"run2/hpx"}},
+		{[]string{`a\*b`}, []string{"a*b"}},
+		{[]string{"?/?"}, []string{"a/b", "é/ü"}},
+		{[]string{"a", "a/b", "a"}, []string{"a", "a/b"}},
+	} {
+		want := slices.Sorted(slices.Values(c.want))
+		got, err := listed(c.patterns)
+		if slices.Sort(got); err != nil || !slices.Equal(got, want) {
+			t.Errorf("Slots(%q): %q, %v, want %q", c.patterns, got, err, want)
+		}
+		for name, list := range others {
+			got, err := list(c.patterns)
+			if slices.Sort(got); err != nil || !slices.Equal(got, want) {
+				t.Errorf("%s(%q): %q, %v, want %q", name, c.patterns, got, err, want)
+			}
+		}
+	}
+	for _, bad := range []string{"[", "a/[", "x**", "**x/a", "a//b", "", "/", "a/", `a\`, "[]a]", "[a-"} {
+		if _, err := listed([]string{"a", bad}); !errors.Is(err, mapfile.ErrName) {
+			t.Errorf("Slots(%q): %v", bad, err)
+		}
+		for name, list := range others {
+			if _, err := list([]string{"a", bad}); !errors.Is(err, mapfile.ErrName) {
+				t.Errorf("%s(%q): %v", name, bad, err)
+			}
+		}
+	}
+	// A pattern without wildcards must exist in a Snapshot; a Watch waits for it.
+	if _, err := r.Snapshot("a", "nope"); !errors.Is(err, mapfile.ErrNoSlot) || !containsSlotError(err, "nope") {
+		t.Error(err)
+	}
+	if snap, err := r.Snapshot("nope*"); err != nil || len(slices.Collect(snap.Slots())) != 0 {
+		t.Error(err)
 	}
 }
