@@ -3,6 +3,7 @@ package mapfile
 import (
 	"cmp"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"iter"
 	"math"

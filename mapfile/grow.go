@@ -25,13 +25,13 @@ func (sl *slot) move(n uint64) error {
 	if sl.err != nil {
 		return sl.err
 	}
-	return sl.s.change(func(m shm.Mem) error {
+	return sl.s.change(func(shm.Mem) error {
 		word, err := sl.s.newExtent(sl.extent.Word, class, sl.k)
 		if err != nil {
 			return err
 		}
 		old, next := sl.extent, word.Decode()
-		m = shm.Writable(sl.s.at(next.End()))
+		m := sl.s.mem() // the file may be longer by now
 		sl.copyBuffers(m, &old, &next)
 		// What the lost buffers carried must not be used again; also not after a death.
 		m.Store(sl.ref.off+layout.EntryFloorOff, sl.top)

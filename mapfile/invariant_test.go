@@ -139,7 +139,7 @@ func (c *checker) slot(i uint32, off, salt uint64, ext *layout.Extent) {
 	switch {
 	case !pub.Valid(salt):
 		c.errorf("entry %d: its publish word fails its check", i)
-	case pub.Marked():
+	case pub.Marked() && !c.ownerDied(off):
 		c.errorf("entry %d bears a mark", i)
 	case pub.Index() >= ext.K:
 		c.errorf("entry %d: buffer %d of %d is published", i, pub.Index(), ext.K)
@@ -153,10 +153,15 @@ func (c *checker) slot(i uint32, off, salt uint64, ext *layout.Extent) {
 			c.errorf("entry %d: two buffers carry version %d", i, version)
 		}
 		seen[(seq+1)/2] = true
-		if seq&1 == 0 && seq > 2*pub.Version() {
+		if seq&1 == 0 && seq > 2*pub.Version() && !c.ownerDied(off) {
 			c.errorf("entry %d: a complete buffer, sequence %d, is newer than the published version %d", i, seq, pub.Version())
 		}
 	}
+}
+
+// ownerDied: then what it had not finished is there until somebody takes the slot or the record over.
+func (c *checker) ownerDied(entry uint64) bool {
+	return c.f.ownerState(c.v, layout.OwnerWord(c.v.Load(entry+layout.EntryOwnerOff))) == StateDead
 }
 
 // index follows every chain: each slot is in the chain of its hash, once, and nothing else is.

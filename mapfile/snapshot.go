@@ -43,7 +43,6 @@ type snapPlan struct {
 	file     *file
 	patterns []string
 	changes  uint64 // of the directory; odd: not to be used again
-	entries  int
 }
 
 // Snapshot copies the slots that match (all, without patterns) as of one commit of each producer.

@@ -17,7 +17,7 @@ func TestUptimeRunsLikeAClock(t *testing.T) {
 }
 
 func TestBootIDStaysTheSame(t *testing.T) {
-	if host.BootID() != host.BootID() {
+	if first := host.BootID(); first != host.BootID() {
 		t.Error("two boots at once")
 	}
 	if host.Program() == "" {

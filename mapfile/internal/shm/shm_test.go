@@ -61,7 +61,7 @@ func TestGuardLetsOtherPanicsThrough(t *testing.T) {
 	for name, do := range map[string]func(){
 		"a value":     func() { panic("mine") },
 		"an index":    func() { var s []int; _ = s[len(s)] },
-		"a nil map":   func() { var m map[int]int; m[1] = 1 },
+		"a nil map":   func() { m := map[bool]map[int]int{}; m[true][1] = 1 },
 		"nil pointer": func() { var p *int; *p = 1 },
 	} {
 		func() {
