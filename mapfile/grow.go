@@ -42,12 +42,6 @@ func (sl *slot) move(n uint64) error {
 		}
 		m.Store(sl.ref.off+layout.EntryExtOff, uint64(word)) // the switch
 		shm.OrderAfterStore(m.Word(sl.ref.off + layout.EntryExtOff))
-		if sl.pinned >= 0 {
-			if err := sl.s.syncRange(sl.ref.off, layout.EntryLen); err != nil {
-				return err
-			}
-		}
-		sl.s.free(m, old.Off, old.Len())
 		sl.extent = next
 		sl.current %= next.K
 		if sl.pinned >= 0 || sl.pinning >= 0 { // the published buffer is the durable one now
@@ -59,6 +53,12 @@ func (sl *slot) move(n uint64) error {
 			}
 			m.Store32(sl.ref.off+layout.EntryPinOff, uint32(sl.pinned+1))
 		}
+		if sl.pinned >= 0 {
+			if err := sl.s.syncRange(sl.ref.off, layout.EntryLen); err != nil {
+				return err // the old extent is not given away: the disk may still lead to it
+			}
+		}
+		sl.s.free(m, old.Off, old.Len())
 		return nil
 	})
 }

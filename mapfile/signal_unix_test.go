@@ -165,7 +165,7 @@ func TestSignalsEndAProducerAndFreeItsLocks(t *testing.T) {
 	must1(mapfile.Create(path)).Close()
 	w := newWitness(t, path, tortures["single"])
 	for i, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGKILL} {
-		cmd := command("torture", "single", path, fmt.Sprint((i+1)<<32))
+		cmd := command("torture", "single", path, fmt.Sprint(uint64(i+1)<<32))
 		cmd.Stderr = nil // stacks
 		c := startCommand(t, cmd)
 		c.Expect("ready")
