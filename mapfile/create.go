@@ -11,7 +11,6 @@ import (
 
 	"github.com/gomapfile/mapfile/mapfile/internal/host"
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
-	"github.com/gomapfile/mapfile/mapfile/internal/shm"
 	"github.com/gomapfile/mapfile/mapfile/region"
 )
 
@@ -153,8 +152,7 @@ func makeFile(path string, c *config, old *region.Region) (*file, error) {
 		_ = r.Chgrp(group) // where allowed
 	}
 	f := &file{path: path, region: r, registry: c.registry, log: c.logger}
-	v := shm.NewView(r.View())
-	f.window.Store(&v)
+	f.setWindow()
 	f.id = layout.Identity{Version: layout.FormatVersion, BootID: host.BootID(), Created: time.Now().UnixNano(), Title: c.title}
 	if _, err := rand.Read(f.id.FileID[:]); err != nil {
 		f.close()

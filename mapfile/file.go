@@ -39,6 +39,7 @@ type file struct {
 	identified   atomic.Int64 // when a reader that follows last compared the path with the file
 
 	window atomic.Pointer[shm.View]
+	mapped sync.Map // shm.View → nothing: every window there was, to tell faults of it from the caller's
 	closed atomic.Bool
 	once   sync.Once
 	types  sync.Map // uint32 → *storedType
@@ -83,9 +84,7 @@ func (f *file) checkHeader() error {
 	if err != nil {
 		return err
 	}
-	base, n := f.region.View()
-	v := shm.NewView(base, n)
-	f.window.Store(&v)
+	v := f.setWindow()
 	return f.guard(func() error {
 		if head := min(uint64(actual), layout.HeaderLen); head < layout.HeaderLen {
 			if head >= 8 && string(v.Bytes(0, 8)) == layout.Magic {
@@ -106,6 +105,11 @@ func (f *file) checkHeader() error {
 		size := v.Load(layout.SizeOff)
 		if size < layout.ArenaOff+layout.FreeChunk0Units/8 || size > layout.MaxFileLen || size%layout.UnitLen != 0 {
 			return fmt.Errorf("%w: the size word says %d", ErrCorrupt, size)
+		}
+		if size > uint64(actual) { // or it has grown since: the file gets longer before its size word
+			if actual, err = f.region.FileSize(); err != nil {
+				return err
+			}
 		}
 		if size > uint64(actual) {
 			return fmt.Errorf("%w: cut to %d of %d bytes", ErrCorrupt, actual, size)
@@ -142,7 +146,13 @@ func (f *file) reach(end uint64) shm.View {
 	if err := f.region.Reach(int64(end)); err != nil {
 		panic(shm.Bounds{Off: end})
 	}
+	return f.setWindow()
+}
+
+// setWindow takes the region's window.
+func (f *file) setWindow() shm.View {
 	v := shm.NewView(f.region.View())
+	f.mapped.Store(v, nil)
 	f.window.Store(&v)
 	return v
 }
@@ -153,16 +163,31 @@ func (f *file) guard(do func() error) error {
 	return f.explainFault(shm.Guard(do))
 }
 
+// A fault in other memory is the caller's own affair, as if there were no guard.
 func (f *file) explainFault(err error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
+	}
+	if fault, ok := errors.AsType[*shm.Fault](err); ok && !f.isMapped(fault.Addr) {
+		panic(fault.Panic)
+	}
+	switch {
 	case f.closed.Load():
 		return ErrClosed
 	case errors.Is(err, shm.ErrFault), errors.Is(err, shm.ErrBounds):
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return err
+}
+
+// isMapped tells whether an address that faulted is, or was, the mapping's.
+func (f *file) isMapped(addr uintptr) bool {
+	found := addr == 0
+	f.mapped.Range(func(v, _ any) bool {
+		found = found || v.(shm.View).Contains(addr)
+		return !found
+	})
+	return found
 }
 
 // superseded returns ErrSuperseded if the header says so.

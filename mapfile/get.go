@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -33,6 +34,9 @@ func (mf *MapFile) GetInto(name string, v any) error {
 // anything else is ErrType.
 func Get[T any](from Getter, name string) (T, error) {
 	var zero T
+	if from == nil {
+		return zero, fail("get", "", name, ErrClosed)
+	}
 	v, err := from.Get(name)
 	if err != nil {
 		return zero, err
@@ -85,11 +89,19 @@ func (r *SlotReader) Get() (any, Stamp, error) {
 func (r *SlotReader) GetInto(v any) (Stamp, error) {
 	var stamp Stamp
 	if raw, ok := v.(*Raw); ok && raw != nil {
-		err := r.readRaw(raw)
-		return raw.Stamp, err
+		if err := r.readRaw(raw); err != nil {
+			return stamp, err
+		}
+		return raw.Stamp, nil
+	}
+	if r == nil {
+		return stamp, fail("get", "", "", ErrClosed)
 	}
 	want, err := boundType(v)
 	if err != nil {
+		if _, closed := r.mf.reader(); closed != nil {
+			err = closed
+		}
 		return stamp, r.fail("get", err)
 	}
 	err = r.withValue("get", func(f *file, val *value) error {
@@ -128,6 +140,7 @@ func (r *SlotReader) Inspect() (codec.Node, Stamp, error) {
 // Version returns the version that is published, by one load: is there anything new? 0: no value yet,
 // or no slot. In the middle of a commit it may be the version before.
 func (r *SlotReader) Version() uint64 {
+	defer runtime.KeepAlive(r)
 	if r == nil {
 		return 0
 	}

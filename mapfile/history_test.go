@@ -161,7 +161,7 @@ func TestRandomHistoriesLeaveNoOverlapAndNoLeak(t *testing.T) { // B02 B12 B13
 	h := newHistory(t, 1)
 	for step := range steps {
 		h.step(20_000)
-		if step%500 == 0 {
+		if step%1000 == 0 {
 			h.check(step)
 		}
 	}
@@ -274,7 +274,7 @@ func TestTwoMappingsAtDifferentAddressesAgree(t *testing.T) {
 	if len(bases) != 3 {
 		t.Fatalf("%d addresses: this shows nothing", len(bases))
 	}
-	for step := range 500 {
+	for step := range 150 {
 		h.step(5000)
 		for name, s := range h.slots {
 			for i, mf := range h.producers {
@@ -285,5 +285,5 @@ func TestTwoMappingsAtDifferentAddressesAgree(t *testing.T) {
 			}
 		}
 	}
-	h.check(500)
+	h.check(150)
 }

@@ -150,7 +150,7 @@ func (s *session) close(orderly bool) {
 	s.commitMu.Lock()
 	for _, sl := range s.all() {
 		sl.mu.Lock()
-		sl.err = ErrClosed
+		sl.end(ErrClosed)
 		sl.mu.Unlock()
 	}
 	s.commitMu.Unlock()
@@ -182,6 +182,7 @@ func init() {
 // commit: all or nothing. The error joins an *Error for each slot that failed. Update(list...) with
 // an empty list means all, too; UpdateSlots without slots does nothing.
 func (mf *MapFile) Update(names ...string) error {
+	defer runtime.KeepAlive(mf) // a handle is not forgotten during its last call
 	s, err := mf.writer()
 	if err != nil {
 		return fail("update", mf.Path(), "", err)
@@ -209,6 +210,7 @@ func (mf *MapFile) Update(names ...string) error {
 
 // UpdateSlots publishes the slots as one commit.
 func (mf *MapFile) UpdateSlots(slots ...*Slot) error {
+	defer runtime.KeepAlive(mf)
 	s, err := mf.writer()
 	if err != nil {
 		return fail("update", mf.Path(), "", err)

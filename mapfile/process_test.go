@@ -79,7 +79,8 @@ type child struct {
 // the program that runs it.
 func command(role string, args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), roleVar+"="+role)
+	// The race detector would sleep for a second at the end of each process.
+	cmd.Env = append(os.Environ(), roleVar+"="+role, "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = os.Stderr
 	return cmd
 }
@@ -202,9 +203,12 @@ func waitForParent() {
 	}
 }
 
-// must is for roles: the child ends with the error.
+// must is for roles, where the child ends with the error, and for what cannot fail in a test.
 func must(err error) {
 	if err != nil {
+		if os.Getenv(roleVar) == "" {
+			panic(err)
+		}
 		fmt.Fprintln(os.Stderr, "child:", err)
 		os.Exit(1)
 	}

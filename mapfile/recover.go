@@ -95,6 +95,7 @@ func (s *session) salvageSlot(old *file, c *cursor, l *label) error {
 	ext := layout.ExtentWord(m.Load(ref.off + layout.EntryExtOff)).Decode()
 	at := ext.Buffer(0)
 	val.head.Type = typeRef
+	val.head.Boot = 0 // it was of another boot: the wall clock must do for the value's age
 	val.head.Check = layout.Check(val.version, &val.head, ref.salt, val.payload)
 	layout.PutBuffer(m.Bytes(at, layout.BufferHeadLen), &val.head)
 	m.Write(at+layout.BufferHeadLen, val.payload)

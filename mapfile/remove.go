@@ -3,6 +3,7 @@ package mapfile
 import (
 	"errors"
 	"maps"
+	"runtime"
 	"slices"
 
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
@@ -21,6 +22,7 @@ func (mf *MapFile) Remove(name string) error {
 
 // RemoveAll removes the slots of this session.
 func (mf *MapFile) RemoveAll() error {
+	defer runtime.KeepAlive(mf)
 	s, err := mf.writer()
 	if err != nil {
 		return fail("remove", mf.Path(), "", err)
@@ -90,7 +92,7 @@ func (s *session) removeSlot(sl *slot) error {
 	if err != nil {
 		return err
 	}
-	sl.err = ErrNoSlot
+	sl.end(ErrNoSlot)
 	s.mu.Lock()
 	delete(s.slots, sl.name)
 	s.mu.Unlock()

@@ -94,36 +94,56 @@ func (s *session) selfTestLocks() error {
 	})
 }
 
-// takeRecord finds a record that nobody holds and takes its lock: one never used, else that of the
-// session that ended first. Before a record is given out again, everything that its session left is
-// repaired: whether a mark is committed can be told from this record only.
+// takeRecord finds a record that nobody holds and takes its lock. Before a record is given out again,
+// everything that its session left is repaired: whether a mark is committed can be told from this
+// record only. Then it is nobody's, and only then locked: by its lock a dead session would look alive.
 func (s *session) takeRecord(m shm.Mem) (int, error) {
-	best, bestNumber := -1, uint64(0)
-	for i := range layout.NumSessions {
-		number := m.Load(layout.SessionOff(i) + layout.SessionNumberOff)
-		if best >= 0 && number >= bestNumber {
-			continue
-		}
-		err := filelock.Try(s.region.Fd(), layout.SessionLockOff+int64(i))
-		if errors.Is(err, filelock.ErrHeld) {
-			continue
-		}
+	var refused [layout.NumSessions]bool
+	for {
+		record, err := s.freeRecord(m, &refused)
 		if err != nil {
 			return 0, err
 		}
-		if best >= 0 {
-			filelock.Unlock(s.region.Fd(), layout.SessionLockOff+int64(best))
+		word := layout.SessionOff(record) + layout.SessionNumberOff
+		if number := m.Load(word); number != 0 {
+			s.repairSession(m, number, record)
+			m.Store(word, 0)
+			shm.OrderAfterStore(m.Word(word))
 		}
-		best, bestNumber, s.record = i, number, i
-		if number == 0 {
+		err = filelock.Try(s.region.Fd(), layout.SessionLockOff+int64(record))
+		if err == nil {
+			s.record = record
+			return record, nil
+		}
+		if !errors.Is(err, filelock.ErrHeld) {
+			return 0, err
+		}
+		refused[record] = true // a reader has a shared lock on it, which Held does not tell
+	}
+}
+
+// freeRecord finds a record that nobody holds: one without a session, else that of the session that
+// began first. The structure lock keeps others from taking it meanwhile.
+func (s *session) freeRecord(m shm.Mem, refused *[layout.NumSessions]bool) (int, error) {
+	best, bestNumber := -1, uint64(0)
+	for i := range layout.NumSessions {
+		number := m.Load(layout.SessionOff(i) + layout.SessionNumberOff)
+		if refused[i] || best >= 0 && number >= bestNumber {
+			continue
+		}
+		held, err := filelock.Held(s.region.Fd(), layout.SessionLockOff+int64(i))
+		if err != nil {
+			return 0, err
+		}
+		if !held {
+			best, bestNumber = i, number
+		}
+		if best >= 0 && bestNumber == 0 {
 			break
 		}
 	}
 	if best < 0 {
 		return 0, fmt.Errorf("%w: %d producers have the file open", ErrFull, layout.NumSessions)
-	}
-	if bestNumber != 0 {
-		s.repairSession(m, bestNumber, best)
 	}
 	return best, nil
 }
@@ -134,9 +154,7 @@ func (s *session) takeRecord(m shm.Mem) (int, error) {
 func (s *session) begin(m shm.Mem, record int) {
 	commit := uint64(0)
 	for i := range layout.NumSessions {
-		if off := layout.SessionOff(i); m.Load(off+layout.SessionNumberOff) != 0 {
-			commit = max(commit, m.Load(off+layout.SessionCommitOff))
-		}
+		commit = max(commit, m.Load(layout.SessionOff(i)+layout.SessionCommitOff))
 	}
 	next := max(m.Load(layout.NextSessionOff), 1)
 	off := layout.SessionOff(record)
@@ -231,14 +249,17 @@ func (f *file) ownerState(v shm.View, owner layout.OwnerWord) State {
 		return StateUnknown
 	}
 	off := layout.SessionOff(owner.Record())
-	if v.Load(off+layout.SessionNumberOff) != owner.Number() {
-		// The record has another session by now, or the word was filled in before it got one.
-		if owner.Ended() == layout.SessionClosed {
-			return StateClosed
+	if v.Load(off+layout.SessionNumberOff) == owner.Number() {
+		state := f.recordState(v, owner.Record())
+		if v.Load(off+layout.SessionNumberOff) == owner.Number() { // else the lock may be another session's
+			return state
 		}
-		return StateDead
 	}
-	return f.recordState(v, owner.Record())
+	// The record has another session by now, or will get one.
+	if owner.Ended() == layout.SessionClosed {
+		return StateClosed
+	}
+	return StateDead
 }
 
 // recordState is the state of the session that has a record now.

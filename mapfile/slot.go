@@ -1,6 +1,7 @@
 package mapfile
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"runtime"
@@ -39,6 +40,7 @@ type slot struct {
 	binding sync.Mutex
 	bound   any
 	tickets uint64
+	ended   error // as err; Set does not wait for mu
 
 	// mu is held from the choice of a buffer to the publish word, and by a commit for all its slots,
 	// in the order of their entries. Everything below belongs to it.
@@ -92,16 +94,26 @@ func (h *Slot) Set(v any) error {
 
 func (sl *slot) set(v any) error {
 	t, err := boundType(v)
-	if err != nil {
-		return err
-	}
-	if t != sl.goType {
-		return fmt.Errorf("%w: it was added with a *%v, not a %T", ErrType, sl.typeName(), v)
+	if err == nil && t != sl.goType {
+		err = fmt.Errorf("%w: it was added with a *%v, not a %T", ErrType, sl.typeName(), v)
 	}
 	sl.binding.Lock()
-	sl.bound = v
+	defer sl.binding.Unlock()
+	if sl.ended != nil {
+		return sl.ended
+	}
+	if err == nil {
+		sl.bound = v
+	}
+	return err
+}
+
+// end makes every further call fail; with mu held.
+func (sl *slot) end(err error) {
+	sl.err = err
+	sl.binding.Lock()
+	sl.ended = err
 	sl.binding.Unlock()
-	return nil
 }
 
 func (sl *slot) typeName() string {
@@ -202,13 +214,22 @@ func (sl *slot) fill(src *source) (f filled, overflow []byte, err error) {
 	done := false
 	defer func() {
 		if !done {
-			overflow, err = nil, sl.s.explainFault(recoverFill(old, recover()))
+			overflow, err = nil, sl.s.explainFill(recoverFill(old, recover()))
 		}
 	}()
 	f, overflow, err = sl.write(src)
 	done = true
 	debug.SetPanicOnFault(old)
 	return f, overflow, err
+}
+
+// explainFill is explainFault where the object is read: memory of its own that faults is an error of
+// encoding, as a panic of the codec is.
+func (f *file) explainFill(err error) error {
+	if fault, ok := errors.AsType[*shm.Fault](err); ok && !f.isMapped(fault.Addr) {
+		return fmt.Errorf("%w: memory of the object cannot be reached: %v", ErrEncode, fault.Panic)
+	}
+	return f.explainFault(err)
 }
 
 // recoverFill is shm.Recovered where a codec runs: a panic of the codec is an error of encoding.

@@ -136,7 +136,7 @@ func (c *cursor) describe(info *SlotInfo, producers *producerCache) error {
 // age is the time since a publish: by the clock that nobody sets if it was in this boot, else by the
 // wall clock.
 func (f *file) age(head *layout.Buffer) time.Duration {
-	if f.id.BootID == host.BootID() {
+	if f.id.BootID == host.BootID() && head.Boot != 0 {
 		return max(host.Uptime()-time.Duration(min(head.Boot, 1<<62)), 0)
 	}
 	return max(time.Since(unixTime(head.Wall)), 0)

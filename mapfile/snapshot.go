@@ -1,6 +1,7 @@
 package mapfile
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -58,6 +59,10 @@ func (mf *MapFile) Snapshot(list ...string) (*Snapshot, error) {
 
 // SnapshotInto is Snapshot into the memory of s. After an error s is empty.
 func (mf *MapFile) SnapshotInto(s *Snapshot, list ...string) error {
+	if s == nil {
+		_, err := mf.reader()
+		return fail("snapshot", mf.Path(), "", cmp.Or(err, errors.New("no Snapshot to fill")))
+	}
 	for {
 		f, err := mf.reader()
 		if err == nil {
@@ -68,7 +73,7 @@ func (mf *MapFile) SnapshotInto(s *Snapshot, list ...string) error {
 		}
 		if !errors.Is(err, ErrClosed) && !errors.Is(err, ErrSuperseded) || f == nil || !mf.retarget(f, err) {
 			s.slots = s.slots[:0]
-			s.plan = snapPlan{}
+			s.plan, s.commit = snapPlan{}, 0
 			return fail("snapshot", mf.Path(), "", err)
 		}
 	}

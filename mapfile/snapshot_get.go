@@ -59,13 +59,13 @@ func (s *Snapshot) Get(name string) (any, error) {
 
 // GetInto makes *v what a fresh Get would give; with a *Raw it needs neither registry nor codec.
 func (s *Snapshot) GetInto(name string, v any) error {
-	want, err := boundType(v)
-	if err != nil {
-		return fail("get", "", name, err)
-	}
 	slot, err := s.find("get", name)
 	if err != nil {
 		return err
+	}
+	want, err := boundType(v)
+	if err != nil {
+		return fail("get", s.path, name, err)
 	}
 	if raw, ok := v.(*Raw); ok {
 		raw.Type, raw.Stamp, raw.Payload = slot.info.Type, slot.info.Stamp, append(raw.Payload[:0], slot.val.payload...)

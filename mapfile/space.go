@@ -129,8 +129,7 @@ func (s *session) growFile(m shm.Mem, units uint64) error {
 	if err := s.region.Reach(int64(end)); err != nil {
 		return explainFull(err)
 	}
-	v := shm.NewView(s.region.View())
-	s.window.Store(&v)
+	s.setWindow()
 	m = s.mem()
 	// Bits of the new range may be left over from a growth that died before the size word.
 	chunk, place := layout.FreeChunkOf(size/layout.UnitLen-1), size

@@ -3,6 +3,7 @@ package mapfile
 import (
 	"cmp"
 	"errors"
+	"runtime"
 	"slices"
 
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
@@ -10,6 +11,7 @@ import (
 
 // Stat describes the file, its producers, and what a person should know about it.
 func (mf *MapFile) Stat() (FileInfo, error) {
+	defer runtime.KeepAlive(mf)
 	f, err := mf.reader()
 	if err != nil {
 		return FileInfo{}, fail("stat", mf.Path(), "", err)
@@ -31,6 +33,9 @@ func (mf *MapFile) Stat() (FileInfo, error) {
 			}
 			p := Producer{Session: number, State: f.recordState(v, i)}
 			f.fillProducer(v, off, &p)
+			if v.Load(off+layout.SessionNumberOff) != number { // another session has the record by now
+				continue
+			}
 			info.Producers = append(info.Producers, p)
 		}
 		if v.Load(layout.SupersededOff) == layout.Replaced {

@@ -1,6 +1,8 @@
 package mapfile
 
 import (
+	"runtime"
+
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
 	"github.com/gomapfile/mapfile/mapfile/internal/shm"
 )
@@ -9,6 +11,7 @@ import (
 // it made durable stays so until the next Sync: slots of four buffers or more do not use that buffer
 // again before.
 func (mf *MapFile) Sync() error {
+	defer runtime.KeepAlive(mf)
 	f, err := mf.reader()
 	if err != nil {
 		return fail("sync", mf.Path(), "", err)

@@ -10,6 +10,18 @@ import (
 // ErrFault is a fault in mapped memory: the file is shorter than it says, or the disk failed.
 var ErrFault = errors.New("mapped memory cannot be reached: the file was cut, or its disk fails")
 
+// Fault is the error of a fault: it wraps ErrFault. Whether the memory was that of a mapping is for
+// those to tell who know their windows.
+type Fault struct {
+	Addr  uintptr // 0: the system does not say
+	Panic any     // what recover gave
+}
+
+func (f *Fault) Error() string { return fmt.Sprintf("%v (%v)", ErrFault, f.Panic) }
+
+// Unwrap returns ErrFault.
+func (f *Fault) Unwrap() error { return ErrFault }
+
 // Bounds is the panic of an access beyond the window.
 type Bounds struct{ Off, Len uint64 }
 
@@ -45,11 +57,9 @@ func Recovered(old bool, r any) error {
 	case Bounds:
 		return fmt.Errorf("%w (%v)", ErrBounds, r)
 	case runtime.Error:
-		// A memory fault knows its address; index and nil map errors do not. The address itself is
-		// not looked at: some systems report none, and guarded code touches nothing but the mapping
-		// and the caller's own buffers.
-		if _, isFault := r.(interface{ Addr() uintptr }); isFault {
-			return fmt.Errorf("%w (%v)", ErrFault, r)
+		// A memory fault knows its address; index and nil map errors do not.
+		if fault, isFault := r.(interface{ Addr() uintptr }); isFault {
+			return &Fault{fault.Addr(), r}
 		}
 	}
 	panic(r)

@@ -28,6 +28,9 @@ func Writable(v View) Mem { return Mem{v} }
 // Len returns the size of the window. The file may be shorter: then there are faults.
 func (v View) Len() uint64 { return v.size }
 
+// Contains tells whether an address lies in the window.
+func (v View) Contains(addr uintptr) bool { return uint64(addr-uintptr(v.base)) < v.size }
+
 // Word returns the address of the 8-byte word at off. It stays good until the region is closed.
 func (v View) Word(off uint64) *uint64 {
 	if off&7 != 0 || off >= v.size || v.size-off < 8 {
