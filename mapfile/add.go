@@ -164,6 +164,7 @@ func (s *session) settle(name string, sl *slot, err error) error {
 		return err
 	}
 	s.slots[name] = sl
+	s.list = nil
 	return nil
 }
 

@@ -1,6 +1,8 @@
 package mapfile
 
 import (
+	"fmt"
+
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
 	"github.com/gomapfile/mapfile/mapfile/internal/shm"
 )
@@ -17,9 +19,12 @@ func (c *cursor) choose(pub layout.PublishWord, lim *limit) (index int, version 
 		off := c.extent.Buffer(p)
 		seq := shm.Load(v.Word(off))
 		if seq <= 2*pub.Version() || seq&1 != 0 {
-			return 0, 0, false, errRetry
+			return 0, 0, false, c.badMark(pub, v.Word(off), seq)
 		}
 		in, err := c.decided(v, off, lim)
+		if err == errRetry {
+			err = c.badMark(pub, v.Word(off), seq)
+		}
 		if err != nil {
 			return 0, 0, false, err
 		}
@@ -37,8 +42,11 @@ func (c *cursor) choose(pub layout.PublishWord, lim *limit) (index int, version 
 	}
 	for {
 		off := c.extent.Buffer(index)
-		if shm.Load(v.Word(off)) != 2*version {
-			return 0, 0, false, errRetry
+		if seq := shm.Load(v.Word(off)); seq != 2*version {
+			if err := c.unstable(pub, version); err != nil {
+				return 0, 0, false, err
+			}
+			return 0, 0, false, fmt.Errorf("%w: version %d: its buffer has sequence %d", ErrCorrupt, version, seq)
 		}
 		in, err := c.decided(v, off, lim)
 		if err != nil {
@@ -58,6 +66,20 @@ func (c *cursor) choose(pub layout.PublishWord, lim *limit) (index int, version 
 			return 0, 0, false, errLapped
 		}
 	}
+}
+
+// badMark decides about a pending buffer that no mark can mean. Sequences never repeat, so if publish word,
+// sequence and extent word are what they were, they were so all the time between: no writer is at work
+// and the slot is damaged. Else: again.
+func (c *cursor) badMark(pub layout.PublishWord, word *uint64, seq uint64) error {
+	err := c.unstable(pub, pub.Version())
+	if err == nil && shm.Load(word) != seq {
+		err = errRetry
+	}
+	if err == nil {
+		err = fmt.Errorf("%w: version %d: its mark of a commit names a buffer with sequence %d", ErrCorrupt, pub.Version(), seq)
+	}
+	return err
 }
 
 // bufferWith finds the buffer that holds a version, complete.

@@ -124,7 +124,7 @@ func codecCases() map[string]codecCase {
 		"zstd+pod":  {codec: zstdcodec.Wrap(podcodec.Codec), values: fixeds},
 		"binary":    {values: []any{&merger{Items: []string{"a", "b", "c"}}, &merger{Items: []string{"d"}}, &merger{Items: []string{}}}, equal: func(a, b any) bool { return reflect.DeepEqual(a.(*merger).Items, b.(*merger).Items) }},
 		"func":      {values: []any{&foreignNumber{N: 1}, &foreignNumber{N: -5}, &foreignNumber{}}},
-		"basic":     {values: []any{floats(1, 2, 3, 4), floats(5), floats(math.Inf(1), -0.0), floats()}},
+		"basic":     {values: []any{floats(1, 2, 3, 4), floats(5), floats(math.Inf(1), math.Copysign(0, -1)), floats()}},
 		"text":      {values: []any{ptr("long text"), ptr("x"), ptr("")}},
 		"protobuf": {values: []any{
 			&mapfilepb.H1D{Name: "h", Title: "t", X: &mapfilepb.Axis{Bins: 2, Edges: []float64{1, 2, 3}}, SumW: []float64{1, 2}, Entries: []int64{3, 4}, Total: &mapfilepb.Sums{Entries: 7}},

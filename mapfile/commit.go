@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
 	"github.com/gomapfile/mapfile/mapfile/internal/shm"
+	"github.com/gomapfile/mapfile/mapfile/internal/testhook"
 )
 
 // This chapter is Update of several slots as one commit: all of it is visible at one instant, or
@@ -63,6 +64,7 @@ func (s *session) commit(slots []*slot) error {
 	if err := s.decide(c.members, number); err != nil {
 		return err
 	}
+	testhook.Step()
 	s.bell.ring() // C6
 	return nil
 }
@@ -239,9 +241,11 @@ func (s *session) decide(members []member, number uint64) error {
 		for i := range members { // C3: from here on no slot may move
 			if m := &members[i]; !m.skip {
 				sl := m.slot
+				testhook.Step()
 				shm.StoreRelease(sl.pub, uint64(layout.NewPublishWord(sl.version, sl.current, m.filled.buffer, sl.ref.salt)))
 			}
 		}
+		testhook.Step()
 		shm.StoreRelease(s.commitWord, number) // C4: the commit point
 		s.commits.Store(number)
 		for i := range members { // C5

@@ -180,7 +180,6 @@ func (f *file) writeEmpty(size uint64) error {
 	}
 	mark(m, 0, place/layout.UnitLen, true)
 	m.Store(layout.UsedOff, (place-layout.ArenaOff)/layout.UnitLen)
-	m.Store(layout.RoverOff, place/layout.UnitLen)
 	m.Store(layout.SizeOff, size)
 	return s.growIndex(m)
 }

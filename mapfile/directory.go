@@ -111,7 +111,7 @@ func (s *session) newExtent(old layout.ExtentWord, class, k int) (layout.ExtentW
 
 // freeEntry takes an entry that no slot uses: a removed one, else the next new one.
 func (s *session) freeEntry(m shm.Mem) (uint32, error) {
-	for range numEntries(m.View) {
+	for range s.numEntries() {
 		next := m.Load(layout.FreeEntriesOff)
 		if next == 0 {
 			break
@@ -156,7 +156,7 @@ func (s *session) bucket(m shm.Mem, hash uint32) uint64 {
 // growIndex doubles the buckets when there are as many slots as buckets.
 func (s *session) growIndex(m shm.Mem) error {
 	old := layout.IndexWord(m.Load(layout.IndexOff))
-	slots := min(m.Load(layout.NumSlotsOff), uint64(numEntries(m.View)))
+	slots := min(m.Load(layout.NumSlotsOff), uint64(s.numEntries()))
 	if old.Off() != 0 && slots < old.Buckets() {
 		return nil
 	}
@@ -184,7 +184,7 @@ func (s *session) newIndex(log2 uint64) error {
 	beginChange(m)
 	m.Zero(at, n)
 	m.Store(layout.IndexOff, uint64(layout.NewIndexWord(log2, at/layout.UnitLen)))
-	for i := range numEntries(m.View) {
+	for i := range s.numEntries() {
 		off := entryOff(m.View, i)
 		if layout.ExtentWord(m.Load(off + layout.EntryExtOff)).None() {
 			continue
@@ -221,7 +221,7 @@ func (s *session) remove(m shm.Mem, ref entryRef) {
 // unchain takes an entry out of its chain.
 func (s *session) unchain(m shm.Mem, i, hash uint32) {
 	link := s.bucket(m, hash)
-	for range numEntries(m.View) {
+	for range s.numEntries() {
 		next := m.Load32(link)
 		if next == 0 {
 			return

@@ -1,6 +1,8 @@
 package mapfile
 
 import (
+	"time"
+
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
 	"github.com/gomapfile/mapfile/mapfile/internal/shm"
 )
@@ -31,8 +33,8 @@ func entryOff(v shm.View, i uint32) uint64 {
 }
 
 // numEntries returns how many entries have ever been used; a lie is bounded by what has room.
-func numEntries(v shm.View) uint32 {
-	return uint32(min(v.Load(layout.NumEntriesOff), layout.MaxEntries, v.Load(layout.SizeOff)/layout.EntryLen))
+func (f *file) numEntries() uint32 {
+	return uint32(min(f.view().Load(layout.NumEntriesOff), layout.MaxEntries, f.size()/layout.EntryLen))
 }
 
 // label is the name and title of an entry, in memory of its own.
@@ -71,7 +73,8 @@ func (f *file) readLabel(word, salt uint64, l *label) bool {
 		return false
 	}
 	v := f.at(at + uint64(len(l.buf)))
-	n := min(uint64(len(l.buf)), v.Load(layout.SizeOff)-min(at, v.Load(layout.SizeOff)))
+	size := f.size()
+	n := min(uint64(len(l.buf)), size-min(at, size))
 	if n < layout.LabelHeadLen {
 		return false
 	}
@@ -89,6 +92,7 @@ func (f *file) find(name string) (ref entryRef, ext layout.ExtentWord, ok bool) 
 	v := f.view()
 	hash := layout.NameHash(name)
 	var l label
+	var deadline time.Time
 	for try := 0; !f.evidence; try++ {
 		changes := v.Load(layout.ChangesOff)
 		if ref, ext, ok = f.findInChain(name, hash, &l); ok {
@@ -98,7 +102,13 @@ func (f *file) find(name string) (ref entryRef, ext layout.ExtentWord, ok bool) 
 		if changes&1 == 0 && v.Load(layout.ChangesOff) == changes {
 			return entryRef{}, 0, false
 		}
-		if try >= 100 { // somebody died during a change, or stands still in one
+		if changes&1 != 0 && f.stuckChange.Load() == changes {
+			break // waited for already
+		}
+		if try == 0 {
+			deadline = time.Now().Add(maxFind)
+		} else if try >= 100 || time.Now().After(deadline) { // somebody died during a change, or stands still in one
+			f.stuckChange.Store(changes)
 			break
 		}
 		pause(try)
@@ -106,19 +116,28 @@ func (f *file) find(name string) (ref entryRef, ext layout.ExtentWord, ok bool) 
 	return f.findByScan(name, hash, &l)
 }
 
+// maxFind is for how long a name is looked for in a directory that changes, before every entry is
+// looked at.
+const maxFind = 50 * time.Millisecond
+
 func (f *file) findInChain(name string, hash uint32, l *label) (entryRef, layout.ExtentWord, bool) {
 	v := f.view()
 	index := layout.IndexWord(v.Load(layout.IndexOff))
 	bucket := index.Off() + 4*(uint64(hash)&(index.Buckets()-1))
-	if index.Off() == 0 || bucket+4 > v.Load(layout.SizeOff) {
+	if index.Off() == 0 {
 		return entryRef{}, 0, false
 	}
-	n := numEntries(v)
+	n := f.numEntries()
 	next := f.at(bucket + 4).Load32(bucket)
-	for range n { // a chain has no more than all entries: also one that somebody changes meanwhile
+	// A chain ends, but for one that somebody changes meanwhile, or has damaged: a walk that comes back to
+	// an entry it remembers goes in a circle. It remembers the first, 2nd, 4th, 8th …
+	for step, known := uint32(0), uint32(0); step < n; step++ {
 		i := next - 1
-		if next == 0 || i >= n {
+		if next == 0 || i >= n || next == known {
 			break
+		}
+		if step&(step-1) == 0 {
+			known = next
 		}
 		off := entryOff(v, i)
 		v = f.at(off + layout.EntryLen)
@@ -134,12 +153,12 @@ func (f *file) findInChain(name string, hash uint32, l *label) (entryRef, layout
 
 func (f *file) findByScan(name string, hash uint32, l *label) (entryRef, layout.ExtentWord, bool) {
 	v := f.view()
-	for i := range numEntries(v) {
+	for i := range f.numEntries() {
 		off := entryOff(v, i)
 		if v = f.at(off + layout.EntryLen); v.Load32(off+layout.EntryHashOff) != hash {
 			continue
 		}
-		if ref, ext, ok := f.readEntry(i, l); ok && string(l.name) == name {
+		if ref, ext, ok := f.readEntryAgain(i, l); ok && string(l.name) == name {
 			return ref, ext, true
 		}
 	}

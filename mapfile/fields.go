@@ -90,7 +90,7 @@ var headerFields = []wordField{
 	{layout.ChangesOff, 8, "changes", nil}, {layout.IndexOff, 8, "index", showIndex},
 	{layout.NumEntriesOff, 8, "entries", nil}, {layout.FreeEntriesOff, 8, "free entries", nil}, {layout.NumSlotsOff, 8, "slots", nil}, {layout.NumTypesOff, 8, "types", nil},
 	{layout.NextSessionOff, 8, "next session", nil}, {layout.BellOff, 4, "bell", nil},
-	{layout.UsedOff, 8, "used", nil}, {layout.RoverOff, 8, "rover", nil},
+	{layout.UsedOff, 8, "used", nil},
 }
 
 var sessionFields = []wordField{
@@ -198,9 +198,10 @@ func (d *dumper) run() error {
 		}
 	}
 	var pieces []piece
+	size := d.f.size()
 	err := d.f.pieces(func(p piece, damage error) error {
 		if damage == nil {
-			damage = d.f.checkPiece(p)
+			damage = checkPiece(p, size)
 		}
 		if damage != nil {
 			if !d.stopped && d.all && !d.yield(Field{}, &Error{Op: "layout", Path: d.f.path, Slot: fmt.Sprintf("#%d", p.index), Err: damage}) {
@@ -224,7 +225,7 @@ func (d *dumper) run() error {
 		d.piece(p)
 		end = max(end, p.off+layout.Units(p.n)*layout.UnitLen)
 	}
-	d.hole(end, d.f.view().Load(layout.SizeOff))
+	d.hole(end, size)
 	if d.stopped {
 		return errStopped
 	}
@@ -267,7 +268,7 @@ func (d *dumper) piece(p piece) {
 	switch p.kind {
 	case pieceEntryChunk:
 		first := uint32(64<<p.index - 64)
-		for i := first; i < min(numEntries(d.f.view()), first+64<<p.index); i++ {
+		for i := first; i < min(d.f.numEntries(), first+64<<p.index); i++ {
 			var l label
 			_, ext, ok := d.f.readEntry(i, &l)
 			if name, shown := d.shown(&l, ok); shown || d.all && ext.Count() > 0 {

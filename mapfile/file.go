@@ -38,12 +38,17 @@ type file struct {
 	lenientUntil atomic.Int64
 	identified   atomic.Int64 // when a reader that follows last compared the path with the file
 
+	length atomic.Uint64 // of the file when it was last asked for; see size
+	stuckChange atomic.Uint64 // change count, odd, that a lookup has waited for in vain
+
 	window atomic.Pointer[shm.View]
 	mapped sync.Map // shm.View → nothing: every window there was, to tell faults of it from the caller's
 	closed atomic.Bool
 	once   sync.Once
 	types  sync.Map // uint32 → *storedType
-	own    atomic.Pointer[session]
+
+	typeBytes atomic.Int64 // what types holds, about
+	own       atomic.Pointer[session]
 
 	waiterMu sync.Mutex
 	waiter   *waiter // made by the first Watch
@@ -132,11 +137,25 @@ func explainOpen(path string, err error) error {
 // view returns the window.
 func (f *file) view() shm.View { return *f.window.Load() }
 
+// size returns the size word, which must be true: nobody walks, maps or takes memory for what a file only
+// says to have. The system is asked when the word is beyond what was seen before.
+func (f *file) size() uint64 {
+	size := f.view().Load(layout.SizeOff)
+	if size > f.length.Load() {
+		actual, err := f.region.FileSize()
+		if err != nil || size > uint64(actual) {
+			panic(shm.Bounds{Off: size})
+		}
+		f.length.Store(uint64(actual))
+	}
+	return size
+}
+
 // at returns a window that reaches to end, if the file does: where address space was short at the
 // opening, a larger one is mapped, and the old one stays until Close.
 func (f *file) at(end uint64) shm.View {
 	v := f.view()
-	if end <= v.Len() || end > v.Load(layout.SizeOff) {
+	if end <= v.Len() || end > f.size() {
 		return v // what lies beyond is refused by the window's own bounds
 	}
 	return f.reach(end)

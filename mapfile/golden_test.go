@@ -117,7 +117,7 @@ func fieldsOf(t *testing.T, path string) []string {
 	}
 	defer mf.Close()
 	changing := []string{"file id", "boot id", "created", "check", "structure pid", "heartbeat", "started", "pid", "process start", "wall", "boot", "program", "program length", "bell"}
-	placed := []string{"index", "extent word", "label word", "rover", "structure", "changes"}
+	placed := []string{"index", "extent word", "label word", "structure", "changes"}
 	var list []string
 	for f, err := range mf.Layout() {
 		if err != nil {

@@ -241,7 +241,7 @@ func (h *history) breakOff(i int) {
 	if i&1 != 0 {
 		m.Store(layout.ChangesOff, m.Load(layout.ChangesOff)|1)
 	}
-	if unit, _, ok := findRun(m, 5); ok && i&2 != 0 {
+	if unit, ok := findRun(m, 5); ok && i&2 != 0 {
 		mark(m, unit, 5, true)
 	}
 	if next := m.Load(layout.FreeEntriesOff); next != 0 && i&4 != 0 {

@@ -81,11 +81,12 @@ func TestSlotsOfOneLockerAreEncodedUnderOneHold(t *testing.T) {
 	mf := createFile(t, filepath.Join(testDir(t), "a.map"))
 	var numbers [6]int64
 	var foreign foreignNumber
+	var slots []*mapfile.Slot
 	for i, l := range []*spyLocker{a, b, a, nil, b, a} {
 		if l == nil {
 			addSlot(t, mf, "none", &numbers[i])
 		} else {
-			addSlot(t, mf, string(rune('p'+i)), &numbers[i], mapfile.WithLocker(l))
+			slots = append(slots, addSlot(t, mf, string(rune('p'+i)), &numbers[i], mapfile.WithLocker(l)))
 		}
 	}
 	for round := range 3 { // in private memory, in place, and mixed
@@ -98,6 +99,12 @@ func TestSlotsOfOneLockerAreEncodedUnderOneHold(t *testing.T) {
 		}
 		if na, nb := a.locks.Load()-before[0], b.locks.Load()-before[1]; na != 1 || nb != 1 {
 			t.Errorf("round %d: Lockers were held %d and %d times in one commit", round, na, nb)
+		}
+	}
+	for name, slot := range map[string]*mapfile.Slot{"in place": slots[0], "in private memory": addSlot(t, mf, "new", &foreign, mapfile.WithLocker(a))} {
+		before := a.locks.Load()
+		if err := slot.Update(); err != nil || a.locks.Load() != before+1 {
+			t.Errorf("Slot.Update %s locked %d times, %v", name, a.locks.Load()-before, err)
 		}
 	}
 	if most.Load() != 1 {

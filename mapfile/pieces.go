@@ -32,7 +32,7 @@ var pieceNames = [...]string{"free map chunk", "entry chunk", "index", "type chu
 // whether to go on. It needs a guard, and, for an answer that holds together, the structure lock.
 func (f *file) pieces(visit func(p piece, damage error) error) error {
 	v := f.view()
-	size := v.Load(layout.SizeOff)
+	size := f.size()
 	last := layout.FreeChunkOf(size/layout.UnitLen - 1)
 	for c := layout.FreeChunkOf(0); ; c = c.Next() {
 		if err := visit(piece{pieceFreeChunk, uint32(c.Index), v.Load(c.WordOff()), c.Len()}, nil); err != nil {
@@ -55,7 +55,7 @@ func (f *file) pieces(visit func(p piece, damage error) error) error {
 
 func (f *file) entryPieces(visit func(p piece, damage error) error) error {
 	v := f.view()
-	n := numEntries(v)
+	n := f.numEntries()
 	for chunk := range layout.NumEntryChunks {
 		if uint64(n) > 64<<chunk-64 {
 			p := piece{pieceEntryChunk, uint32(chunk), v.Load(layout.EntryChunksOff + 8*uint64(chunk)), 64 << chunk * layout.EntryLen}
@@ -93,7 +93,7 @@ func (f *file) entryPieces(visit func(p piece, damage error) error) error {
 
 func (f *file) typePieces(visit func(p piece, damage error) error) error {
 	v := f.view()
-	n := uint32(min(v.Load(layout.NumTypesOff), layout.MaxTypes))
+	n := f.numTypes()
 	for chunk := range layout.NumTypeChunks {
 		if uint64(n) > 16<<chunk-16 {
 			p := piece{pieceTypeChunk, uint32(chunk), v.Load(layout.TypeChunksOff + 8*uint64(chunk)), 16 << chunk * 8}

@@ -30,10 +30,12 @@ type cursor struct {
 
 // how says what a read is for.
 type how struct {
-	limit    *limit // the consistent cut of a Snapshot; nil: the newest
-	check    bool   // verify the checksum
-	headOnly bool   // no payload
-	anyway   bool   // also of a file that is superseded
+	limit    *limit    // the consistent cut of a Snapshot; nil: the newest
+	check    bool      // verify the checksum
+	headOnly bool      // no payload
+	until    time.Time // when to give up; zero: after maxRead
+	most     uint64    // payload bytes for which there is memory; 0: as many as the slot can hold
+	anyway   bool      // also of a file that is superseded
 }
 
 // value is what a read copied.
@@ -109,7 +111,9 @@ func (c *cursor) read(val *value, h *how) (*cursor, error) {
 			return c, err
 		}
 		if try == spinTries {
-			deadline = time.Now().Add(maxRead)
+			if deadline = h.until; deadline.IsZero() {
+				deadline = time.Now().Add(maxRead)
+			}
 		} else if try > spinTries && time.Now().After(deadline) {
 			return c, ErrBusy
 		}
@@ -187,12 +191,10 @@ func (c *cursor) copyValue(val *value, h *how) error {
 	if h.headOnly {
 		n = 0
 	}
-	if n > maxUnseen {
-		// Where the file has been cut this faults, before memory is taken for what is not there.
-		runtime.KeepAlive(buf[layout.BufferHeadLen+n-1])
+	if h.most > 0 && n > h.most {
+		return fmt.Errorf("%w: the slots share space: their values are larger than the file", ErrCorrupt)
 	}
-	val.payload = slices.Grow(val.payload[:0], int(n))[:n]
-	shm.Copy(val.payload, buf[layout.BufferHeadLen:layout.BufferHeadLen+n])
+	val.payload = copyPayload(val.payload, buf[layout.BufferHeadLen:layout.BufferHeadLen+n])
 	// R7: the ordering point, and what was true before must still be: the publish word where the
 	// buffer was pending, the sequence, and last of all the extent word, because an extent that was
 	// given away may show any sequence.
@@ -219,6 +221,17 @@ func (c *cursor) copyValue(val *value, h *how) error {
 		}
 	}
 	return nil
+}
+
+// copyPayload copies mapped bytes into dst's memory, or more. Where they are beyond the end of the file
+// it faults, before memory is taken for what is not there.
+func copyPayload(dst, mapped []byte) []byte {
+	if n := len(mapped); n > maxUnseen {
+		runtime.KeepAlive(mapped[n-1])
+	}
+	dst = slices.Grow(dst[:0], len(mapped))[:len(mapped)]
+	shm.Copy(dst, mapped)
+	return dst
 }
 
 // unstable decides about something that a consistent file never shows: nil if the version is the

@@ -14,7 +14,8 @@ import (
 func (s *session) rebuild(m shm.Mem) error {
 	beginChange(m)
 	m.Store(layout.IndexOff, 0) // not reachable: its space is given back, and another one made
-	last := layout.FreeChunkOf(m.Load(layout.SizeOff)/layout.UnitLen - 1)
+	size := s.size()
+	last := layout.FreeChunkOf(size/layout.UnitLen - 1)
 	for c := layout.FreeChunkOf(0); c.First <= last.First; c = c.Next() {
 		m.Zero(m.Load(c.WordOff()), c.Len())
 	}
@@ -24,7 +25,7 @@ func (s *session) rebuild(m shm.Mem) error {
 		if damage != nil {
 			return nil // what is damaged has no length: its space may be given away
 		}
-		if err := s.checkPiece(p); err != nil {
+		if err := checkPiece(p, size); err != nil {
 			return err
 		}
 		if !isFree(m, p.off/layout.UnitLen, layout.Units(p.n)) {
@@ -38,14 +39,13 @@ func (s *session) rebuild(m shm.Mem) error {
 		return err
 	}
 	m.Store(layout.UsedOff, used)
-	m.Store(layout.RoverOff, 0)
+	m.Zero(layout.HintsOff, layout.NumHints*16)
 	s.relistEntries(m)
 	return s.growIndex(m)
 }
 
-// checkPiece tells whether a piece lies in the arena.
-func (f *file) checkPiece(p piece) error {
-	size := f.view().Load(layout.SizeOff)
+// checkPiece tells whether a piece lies in the arena of a file of that size.
+func checkPiece(p piece, size uint64) error {
 	if p.off%layout.UnitLen != 0 || p.off < layout.ArenaOff || p.off > size || p.n > size-p.off {
 		return fmt.Errorf("%w: %s %d lies outside of the file", ErrCorrupt, pieceNames[p.kind], p.index)
 	}
@@ -55,7 +55,7 @@ func (f *file) checkPiece(p piece) error {
 // relistEntries makes the list of free entries and counts the others.
 func (s *session) relistEntries(m shm.Mem) {
 	slots, free := uint64(0), uint32(0)
-	for i := range numEntries(m.View) {
+	for i := range s.numEntries() {
 		off := entryOff(m.View, i)
 		if !layout.ExtentWord(m.Load(off + layout.EntryExtOff)).None() {
 			slots++
@@ -70,6 +70,6 @@ func (s *session) relistEntries(m shm.Mem) {
 
 // isFree tells whether no unit of a run is marked.
 func isFree(m shm.Mem, unit, units uint64) bool {
-	_, _, ok := findIn(m, unit, unit+units, units)
+	_, ok := findIn(m, unit, unit+units, units)
 	return ok
 }

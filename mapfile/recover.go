@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
 	"github.com/gomapfile/mapfile/mapfile/internal/shm"
+	"github.com/gomapfile/mapfile/mapfile/internal/testhook"
 )
 
 // This chapter is about files that were left by an earlier boot of the machine. Pages reach the disk
@@ -29,7 +30,7 @@ func (c *cursor) salvage(val *value) error {
 			if uint64(head.Length) > c.extent.Capacity {
 				continue
 			}
-			payload := append([]byte(nil), v.Bytes(off+layout.BufferHeadLen, uint64(head.Length))...)
+			payload := copyPayload(nil, v.Bytes(off+layout.BufferHeadLen, uint64(head.Length)))
 			if layout.Check(seq/2, &head, c.ref.salt, payload) == head.Check {
 				found, val.version, val.head, val.payload = true, seq/2, head, payload
 			}
@@ -54,7 +55,7 @@ func salvageInto(f, old *file, c *config) error {
 		}
 		m.Store(layout.NextSessionOff, max(next, from.Load(layout.NextSessionOff))&layout.MaxSession)
 		lost := 0
-		for i := range numEntries(from) {
+		for i := range old.numEntries() {
 			var l label
 			ref, ext, ok := old.readEntry(i, &l)
 			if !ok {
@@ -106,5 +107,6 @@ func (s *session) salvageSlot(old *file, c *cursor, l *label) error {
 
 // ringBell wakes the readers of a file of which this process is no producer.
 func ringBell(m shm.Mem) {
+	testhook.Step()
 	addAndWake(m.Word32(layout.BellOff))
 }

@@ -95,14 +95,18 @@ func (s *session) removeSlot(sl *slot) error {
 	sl.end(ErrNoSlot)
 	s.mu.Lock()
 	delete(s.slots, sl.name)
+	s.list = nil
 	s.mu.Unlock()
 	s.leaveGroup(sl.locker)
 	return nil
 }
 
-// all returns the slots of this session.
+// all returns the slots of this session. The list is shared: it is made anew when a slot comes or goes.
 func (s *session) all() []*slot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.DeleteFunc(slices.Collect(maps.Values(s.slots)), func(sl *slot) bool { return sl == nil })
+	if s.list == nil {
+		s.list = slices.DeleteFunc(slices.Collect(maps.Values(s.slots)), func(sl *slot) bool { return sl == nil })
+	}
+	return s.list
 }

@@ -39,6 +39,7 @@ type session struct {
 
 	mu        sync.Mutex // guards what follows; never held while waiting for anything but memory
 	slots     map[string]*slot
+	list      []*slot // of slots; nil: to be made anew
 	groups    map[sync.Locker]*lockerGroup
 	lastGroup int
 	gone      error // why nothing can be written any more: ErrClosed, ErrSuperseded
@@ -152,11 +153,11 @@ func (s *session) freeRecord(m shm.Mem, refused *[layout.NumSessions]bool) (int,
 // a reader that loads next first never takes a running session for an ended one. The commit word
 // goes on from the highest in the file, so that commits of a restarted producer do too.
 func (s *session) begin(m shm.Mem, record int) {
-	commit := uint64(0)
+	commit, next := uint64(0), max(m.Load(layout.NextSessionOff), 1)
 	for i := range layout.NumSessions {
 		commit = max(commit, m.Load(layout.SessionOff(i)+layout.SessionCommitOff))
+		next = max(next, m.Load(layout.SessionOff(i)+layout.SessionNumberOff)+1) // of one that died before S5
 	}
-	next := max(m.Load(layout.NextSessionOff), 1)
 	off := layout.SessionOff(record)
 	m.Store(off+layout.SessionNumberOff, 0)
 	shm.OrderAfterStore(m.Word(off + layout.SessionNumberOff))

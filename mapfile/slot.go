@@ -12,6 +12,7 @@ import (
 	"github.com/gomapfile/mapfile/codec"
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
 	"github.com/gomapfile/mapfile/mapfile/internal/shm"
+	"github.com/gomapfile/mapfile/mapfile/internal/testhook"
 )
 
 // A Slot is a producer's handle. Once removed it answers ErrNoSlot, also if the name is added anew.
@@ -261,6 +262,7 @@ func (sl *slot) write(src *source) (f filled, overflow []byte, err error) {
 	m := shm.Writable(sl.s.at(sl.extent.End()))
 	seq := m.Word(off)
 	// W2: odd sequence, ordering point: whoever sees the new bytes sees that they are unfinished.
+	testhook.Step()
 	shm.StoreRelease(seq, 2*f.version-1)
 	shm.OrderAfterStore(seq)
 	// W3: payload and header.
@@ -288,6 +290,7 @@ func (sl *slot) write(src *source) (f filled, overflow []byte, err error) {
 	}
 	layout.PutBuffer(buf[:layout.BufferHeadLen], &head)
 	// W4: even sequence: complete.
+	testhook.Step()
 	shm.StoreRelease(seq, 2*f.version)
 	if src.show {
 		sl.show(f) // W5
@@ -310,6 +313,7 @@ func copyChecked(dst, src []byte, seed uint32) uint32 {
 
 // show stores the publish word: the filled buffer is the slot's value from here on (W5).
 func (sl *slot) show(f filled) {
+	testhook.Step()
 	shm.StoreRelease(sl.pub, uint64(layout.NewPublishWord(f.version, f.buffer, f.buffer, sl.ref.salt)))
 	sl.version, sl.current = f.version, f.buffer
 	sl.started.Store(true)

@@ -56,7 +56,7 @@ func (f *file) slotAt(i *uint32, p *patterns, producers *producerCache) (info Sl
 	var c *cursor
 	err = f.guard(func() error {
 		var l label
-		for n := numEntries(f.view()); *i < n; *i++ {
+		for n := f.numEntries(); *i < n; *i++ {
 			ref, ext, ok := f.readEntry(*i, &l)
 			if !ok && !ext.None() { // it changes just now, or its label is damaged
 				if ref, ext, ok = f.readEntryAgain(*i, &l); !ok && !ext.None() {
@@ -79,12 +79,26 @@ func (f *file) slotAt(i *uint32, p *patterns, producers *producerCache) (info Sl
 	return info, err
 }
 
-// readEntryAgain tells an entry that changes from one that is damaged.
+// readEntryAgain tells an entry that changes from one that is damaged: if three times the same words
+// lead to no name, nobody is changing it.
 func (f *file) readEntryAgain(i uint32, l *label) (ref entryRef, ext layout.ExtentWord, ok bool) {
-	for try := range 50 {
+	v := f.view()
+	off := entryOff(v, i)
+	v = f.at(off + layout.EntryLen)
+	type words struct {
+		ext, label uint64
+		generation uint32
+	}
+	var before words
+	for try, same := 0, 0; try < 50 && same < 3; try++ {
+		now := words{v.Load(off + layout.EntryExtOff), v.Load(off + layout.EntryLabelOff), v.Load32(off + layout.EntryGenOff)}
 		if ref, ext, ok = f.readEntry(i, l); ok || ext.None() {
 			return ref, ext, ok
 		}
+		if now == before {
+			same++
+		}
+		before = now
 		pause(try)
 	}
 	return ref, ext, false

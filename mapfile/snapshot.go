@@ -81,27 +81,43 @@ func (mf *MapFile) SnapshotInto(s *Snapshot, list ...string) error {
 
 func (s *Snapshot) fill(f *file, list []string) error {
 	s.registry, s.path = f.registry, f.path
-	deadline := time.Time{}
-	for try := 0; ; try++ {
+	for try, deadline := 0, time.Now().Add(maxRead); ; try++ {
 		// The limit before the list: every slot of a commit inside it was in the directory by then.
 		var lim limit
-		whole := false
-		if err := f.guard(func() error { whole = lim.load(f.view()); return nil }); err != nil {
+		whole, room := false, uint64(0)
+		if err := f.guard(func() error { whole, room = lim.load(f.view()), roomFor(f.size()); return nil }); err != nil {
 			return err
 		}
+		s.shrink(room)
 		if err := s.choose(f, list); err != nil {
 			return err
 		}
-		again, err := s.copyAll(f, &lim)
+		again, err := s.copyAll(f, &how{limit: &lim, until: deadline, most: room})
 		if err != nil || whole && !again {
 			return err
 		}
-		if try == spinTries {
-			deadline = time.Now().Add(maxRead)
-		} else if try > spinTries && time.Now().After(deadline) {
+		if try > spinTries && time.Now().After(deadline) {
 			return ErrBusy
 		}
 		pause(try)
+	}
+}
+
+// roomFor is how many bytes the values of a snapshot can have together. Slots share no space, so that is the
+// file's size, and twice that for slots that move while they are copied: else, in a file that lies
+// about where things are, each slot could have all of it.
+func roomFor(size uint64) uint64 { return 2*size + 1 }
+
+// shrink gives up the memory of former values if it is out of proportion.
+func (s *Snapshot) shrink(room uint64) {
+	kept := uint64(0)
+	all := s.slots[:cap(s.slots)]
+	for i := range all {
+		kept += uint64(cap(all[i].val.payload))
+	}
+	if kept > 2*room {
+		clear(all)
+		s.slots, s.plan = nil, snapPlan{}
 	}
 }
 
@@ -132,7 +148,7 @@ func (s *Snapshot) choose(f *file, list []string) error {
 		}
 		if !p.onlyLiterals() {
 			var l label
-			for i := range numEntries(f.view()) {
+			for i := range f.numEntries() {
 				if ref, ext, ok := f.readEntryAgain(i, &l); ok && p.match(string(l.name)) {
 					s.add(f, ref, ext, string(l.name), string(l.title))
 				}
@@ -159,17 +175,18 @@ func (s *Snapshot) add(f *file, ref entryRef, ext layout.ExtentWord, name, title
 }
 
 // copyAll copies each slot within the limit; again means that it must start anew.
-func (s *Snapshot) copyAll(f *file, lim *limit) (again bool, err error) {
-	h := how{limit: lim}
+func (s *Snapshot) copyAll(f *file, h *how) (again bool, err error) {
+	lim := h.limit
 	if f.evidence {
 		h.limit = nil
 	}
 	for i := range s.slots {
 		slot := &s.slots[i]
-		c, err := slot.cursor.read(&slot.val, &h)
+		c, err := slot.cursor.read(&slot.val, h)
 		slot.cursor, slot.err = c, nil
 		switch {
 		case err == nil:
+			h.most -= min(uint64(len(slot.val.payload)), h.most-1)
 		case err == errLapped, errors.Is(err, ErrBusy):
 			return true, nil // the list may stay: looking it up again takes time in which a writer laps us again
 		case errors.Is(err, ErrNoSlot):

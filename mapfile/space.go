@@ -7,14 +7,14 @@ import (
 
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
 	"github.com/gomapfile/mapfile/mapfile/internal/shm"
+	"github.com/gomapfile/mapfile/mapfile/internal/testhook"
 	"github.com/gomapfile/mapfile/mapfile/region"
 )
 
 // This chapter gives out space. The arena is divided into units of 128 bytes; the free map has a bit
 // for each. The first run that is long enough is taken, which keeps files dense: what was removed
-// makes room for as much again. The rover says below which unit nothing is free, so that adding many
-// slots is linear; it is a hint. Everything here happens under the structure lock, and nobody keeps
-// free space of his own.
+// makes room for as much again. Hints say where a search may begin, so that adding many slots is
+// linear. Everything here happens under the structure lock, and nobody keeps free space of his own.
 
 const (
 	growStep = 64 << 10  // sizes of files are multiples of it: whole pages everywhere
@@ -24,21 +24,17 @@ const (
 // alloc takes space for n bytes and returns its offset. The bytes are not cleared.
 func (s *session) alloc(m shm.Mem, n uint64) (uint64, error) {
 	units := layout.Units(n)
-	unit, first, ok := findRun(m, units)
+	unit, ok := findRun(m, units)
 	if !ok {
 		if err := s.growFile(m, units); err != nil {
 			return 0, err
 		}
 		m = s.mem()
-		if unit, first, ok = findRun(m, units); !ok {
+		if unit, ok = findRun(m, units); !ok {
 			return 0, fmt.Errorf("%w: no run of %d units after growing", ErrCorrupt, units)
 		}
 	}
 	mark(m, unit, units, true)
-	if first == unit {
-		first += units
-	}
-	m.Store(layout.RoverOff, first)
 	m.Store(layout.UsedOff, m.Load(layout.UsedOff)+units)
 	return unit * layout.UnitLen, nil
 }
@@ -49,26 +45,46 @@ func (s *session) free(m shm.Mem, off, n uint64) {
 	if off < layout.ArenaOff || off+n > m.Load(layout.SizeOff) {
 		panic(shm.Bounds{Off: off, Len: n})
 	}
-	mark(m, off/layout.UnitLen, units, false)
-	m.Store(layout.RoverOff, min(m.Load(layout.RoverOff), off/layout.UnitLen))
+	unit := off / layout.UnitLen
+	mark(m, unit, units, false)
+	for h := range layout.NumHints { // a run that takes the units in may begin up to size before them
+		at := layout.HintOff(h)
+		m.Store(at+8, min(m.Load(at+8), unit-min(unit, m.Load(at))))
+	}
 	m.Store(layout.UsedOff, m.Load(layout.UsedOff)-min(units, m.Load(layout.UsedOff)))
 }
 
-// findRun looks for so many free units, and tells which unit is the first free one.
-func findRun(m shm.Mem, units uint64) (unit, first uint64, ok bool) {
+// farSearch is after how many units a search is worth a hint, also for a longer run than the hint of
+// its class is for.
+const farSearch = 1024
+
+// findRun finds the first run of so many free units. A hint {size, unit} says that no run of size
+// begins below unit; there is one for each power of two, kept for the shortest run that was asked for
+// lately.
+func findRun(m shm.Mem, units uint64) (uint64, bool) {
 	const start = layout.ArenaOff / layout.UnitLen
 	end := m.Load(layout.SizeOff) / layout.UnitLen
-	rover := min(max(m.Load(layout.RoverOff), start), end)
-	if unit, first, ok = findIn(m, rover, end, units); !ok && rover > start {
-		unit, first, ok = findIn(m, start, end, units) // somebody's rover was wrong
+	from := uint64(start)
+	for h := range layout.NumHints {
+		if at := layout.HintOff(h); m.Load(at) <= units {
+			from = max(from, m.Load(at+8))
+		}
 	}
-	return unit, first, ok
+	unit, ok := findIn(m, from, end, units)
+	if !ok && from > start { // before the file grows, make sure that no hint was wrong
+		unit, ok = findIn(m, start, end, units)
+	}
+	if at := layout.HintOff(layout.HintFor(units)); ok && (units <= m.Load(at) || m.Load(at) == 0 || unit-min(unit, from) > farSearch) {
+		m.Store(at, units)
+		m.Store(at+8, unit)
+	}
+	return unit, ok
 }
 
 // findIn looks for the first run of free units within [from, end).
-func findIn(m shm.Mem, from, end, units uint64) (unit, first uint64, ok bool) {
-	run, first := uint64(0), end // length of the free run that ends at unit; the first free unit
-	for unit = from; unit < end; {
+func findIn(m shm.Mem, from, end, units uint64) (uint64, bool) {
+	run := uint64(0) // length of the free run that ends at unit
+	for unit := from; unit < end; {
 		chunk := layout.FreeChunkOf(unit)
 		bitmap := m.Bytes(m.Load(chunk.WordOff()), chunk.Len())
 		last := min(end, chunk.First+chunk.Units)
@@ -77,17 +93,16 @@ func findIn(m shm.Mem, from, end, units uint64) (unit, first uint64, ok bool) {
 			word := binary.LittleEndian.Uint64(bitmap[bit/64*8:]) >> (bit % 64)
 			n := min(64-bit%64, last-unit)
 			if free := min(uint64(bits.TrailingZeros64(word)), n); free > 0 {
-				first = min(first, unit)
 				run, unit = run+free, unit+free
 			} else { // a stretch of used units
 				run, unit = 0, unit+min(uint64(bits.TrailingZeros64(^word)), n)
 			}
 			if run >= units {
-				return unit - run, first, true
+				return unit - run, true
 			}
 		}
 	}
-	return 0, first, false
+	return 0, false
 }
 
 // mark sets or clears the bits of a run.
@@ -99,6 +114,7 @@ func mark(m shm.Mem, unit, units uint64, used bool) {
 		n := min(64-bit%64, units, chunk.First+chunk.Units-unit)
 		mask := ^uint64(0) >> (64 - n) << (bit % 64)
 		at := bitmap[bit/64*8:]
+		testhook.Step()
 		word := binary.LittleEndian.Uint64(at)
 		if used {
 			word |= mask

@@ -23,8 +23,9 @@ func (mf *MapFile) Stat() (FileInfo, error) {
 	err = f.guard(func() error {
 		v := f.view()
 		info.NumSlots = int(min(v.Load(layout.NumSlotsOff), layout.MaxEntries))
-		info.Size = int64(v.Load(layout.SizeOff))
-		info.Used = int64(min(v.Load(layout.UsedOff)*layout.UnitLen+layout.ArenaOff, v.Load(layout.SizeOff)))
+		size := f.size()
+		info.Size = int64(size)
+		info.Used = int64(min(min(v.Load(layout.UsedOff), size)*layout.UnitLen+layout.ArenaOff, size))
 		for i := range layout.NumSessions {
 			off := layout.SessionOff(i)
 			number := v.Load(off + layout.SessionNumberOff)

@@ -30,6 +30,7 @@ func (s *session) change(do func(m shm.Mem) error) error {
 		if err := s.superseded(); err != nil {
 			return err
 		}
+		s.size() // one that is not true ends here, before anything is allocated by it
 		word := m.Load(layout.StructureOff)
 		if word&1 != 0 {
 			s.log.Warn("mapfile: a producer died while it changed the file; rebuilding index and free map", "path", s.path)

@@ -15,7 +15,7 @@ func (s *session) repairSession(m shm.Mem, number uint64, record int) {
 	if m.Load32(layout.SessionOff(record)+layout.SessionEndedOff) == layout.SessionClosed {
 		ended = layout.SessionClosed
 	}
-	for i := range numEntries(m.View) {
+	for i := range s.numEntries() {
 		off := entryOff(m.View, i)
 		owner := layout.OwnerWord(m.Load(off + layout.EntryOwnerOff))
 		if owner.Number() != number || layout.ExtentWord(m.Load(off+layout.EntryExtOff)).None() {

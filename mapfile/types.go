@@ -41,6 +41,11 @@ func typeWordOff(v shm.View, i uint32) uint64 {
 	return base + 8*pos
 }
 
+// numTypes returns how many type records there are; a lie is bounded by what has room.
+func (f *file) numTypes() uint32 {
+	return uint32(min(f.view().Load(layout.NumTypesOff), layout.MaxTypes, f.size()/layout.UnitLen))
+}
+
 // typeOf returns the type record that a buffer names. It is called under no guard.
 func (f *file) typeOf(ref uint32, id uint64) (*storedType, error) {
 	if t, ok := f.types.Load(ref); ok && t.(*storedType).id == id {
@@ -57,21 +62,38 @@ func (f *file) typeOf(ref uint32, id uint64) (*storedType, error) {
 	if err != nil {
 		return nil, err
 	}
-	known, _ := f.types.LoadOrStore(ref, t)
-	return known.(*storedType), nil
+	return f.keepType(ref, t), nil
+}
+
+// maxKnownTypes is for how many bytes of type records a reader keeps in memory, about. A file has few,
+// but a hostile one may show another record with each value.
+const maxKnownTypes = 64 << 20
+
+// keepType remembers a type record. It returns the one to use: of two equal ones that which was there.
+func (f *file) keepType(ref uint32, t *storedType) *storedType {
+	known, loaded := f.types.LoadOrStore(ref, t)
+	if loaded && known.(*storedType).id == t.id {
+		return known.(*storedType)
+	}
+	if n := int64(len(t.info.Schema) + 1000); f.typeBytes.Add(n) > maxKnownTypes {
+		f.types.Clear()
+		f.typeBytes.Store(n)
+	}
+	f.types.Store(ref, t)
+	return t
 }
 
 // loadType reads type record ref.
 func (f *file) loadType(ref uint32) (*storedType, error) {
 	v := f.view()
-	if uint64(ref) >= min(v.Load(layout.NumTypesOff), layout.MaxTypes) {
+	if ref >= f.numTypes() {
 		return nil, fmt.Errorf("%w: type record %d does not exist", ErrCorrupt, ref)
 	}
 	at := f.at(typeWordOff(v, ref)+8).Load(typeWordOff(v, ref)) * layout.UnitLen
 	var head [layout.TypeRecordHeadLen]byte
 	shm.Copy(head[:], f.at(at+layout.TypeRecordHeadLen).Bytes(at, layout.TypeRecordHeadLen))
 	n, ok := layout.TypeRecordLen(head[:])
-	if !ok || at+n > v.Load(layout.SizeOff) {
+	if !ok || at+n > f.size() {
 		return nil, fmt.Errorf("%w: type record %d has an absurd length", ErrCorrupt, ref)
 	}
 	buf := make([]byte, n)
@@ -87,7 +109,7 @@ func (f *file) loadType(ref uint32) (*storedType, error) {
 // needs the structure lock.
 func (s *session) internType(want *TypeInfo) (uint32, error) {
 	m := s.mem()
-	n := uint32(min(m.Load(layout.NumTypesOff), layout.MaxTypes))
+	n := s.numTypes()
 	for i := range n {
 		var t *storedType
 		if known, ok := s.types.Load(i); ok {
@@ -97,7 +119,7 @@ func (s *session) internType(want *TypeInfo) (uint32, error) {
 			if t, err = s.loadType(i); err != nil {
 				continue // a damaged record is nobody's type any more
 			}
-			s.types.Store(i, t)
+			t = s.keepType(i, t)
 		}
 		if t.info.Name == want.Name && t.info.Codec == want.Codec && bytes.Equal(t.info.Schema, want.Schema) {
 			return i, nil

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
+	"github.com/gomapfile/mapfile/mapfile/internal/testhook"
 )
 
 // This chapter is Update of one slot: the hot path. No name is looked up, and nothing allocated but by
@@ -80,6 +81,7 @@ func (sl *slot) fillLocked() (overflow []byte, ticket uint64, locked bool, err e
 func (sl *slot) shown(ticket uint64, err error) {
 	if err == nil {
 		sl.published = max(sl.published, ticket)
+		testhook.Step()
 		sl.s.bell.ring()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
 	"github.com/gomapfile/mapfile/mapfile/internal/shm"
@@ -113,8 +114,7 @@ func (f *file) verifyOlder(c *cursor) error {
 			}
 			var head layout.Buffer
 			layout.GetBuffer(v.Bytes(off, layout.BufferHeadLen), &head)
-			payload := make([]byte, min(uint64(head.Length), c.extent.Capacity))
-			shm.Copy(payload, v.Bytes(off+layout.BufferHeadLen, uint64(len(payload))))
+			payload := copyPayload(nil, v.Bytes(off+layout.BufferHeadLen, min(uint64(head.Length), c.extent.Capacity)))
 			shm.OrderLoads()
 			if v.Load(off) != seq || c.gone() || v.Load(c.ref.off+layout.EntryExtOff) != uint64(c.extent.Word) {
 				continue // written meanwhile
@@ -130,16 +130,17 @@ func (f *file) verifyOlder(c *cursor) error {
 // verifyStructure checks that nothing overlaps or lies outside of the file, and that the free map
 // knows all of it as used. What somebody changes meanwhile is looked at again.
 func (f *file) verifyStructure() []error {
-	for try := 0; ; try++ {
+	for try, deadline := 0, time.Now().Add(maxRead); ; try++ {
 		before, errs := f.structureWord(), f.walkStructure()
 		after := f.structureWord()
 		if len(errs) == 0 || before == after && before&1 == 0 {
 			return errs
 		}
-		if before == after && try > 200 { // a holder that died or stands still: the free map may be behind
+		late := time.Now().After(deadline)
+		if before == after && (try > 200 || late) { // a holder that died or stands still: the free map may be behind
 			return nil
 		}
-		if try > 1000 {
+		if late {
 			return []error{fmt.Errorf("%w: the structure kept changing", ErrBusy)}
 		}
 		pause(try)
@@ -159,15 +160,17 @@ func (f *file) walkStructure() (errs []error) {
 	}
 	err := f.guard(func() error {
 		v := f.view()
-		seen := newBitmap(v.Load(layout.SizeOff) / layout.UnitLen)
+		size := f.size()
+		seen := newBitmap(size / layout.UnitLen)
 		return f.pieces(func(p piece, damage error) error {
-			if err := f.checkPiece(p); err != nil || damage != nil {
-				errs = append(errs, errors.Join(damage, err))
+			if err := errors.Join(damage, checkPiece(p, size)); err != nil {
+				report("%w", err)
 				return nil
 			}
 			unit, units := p.off/layout.UnitLen, layout.Units(p.n)
-			if !seen.take(unit, units) {
+			if !seen.take(unit, units) { // and nobody looks at it twice, however often it is claimed
 				report("%w: %s %d overlaps something else", ErrCorrupt, pieceNames[p.kind], p.index)
+				return nil
 			}
 			if !isUsed(v, unit, units) {
 				report("%w: the free map calls %s %d free", ErrCorrupt, pieceNames[p.kind], p.index)
@@ -198,14 +201,13 @@ type bitmap []uint64
 
 func newBitmap(n uint64) bitmap { return make(bitmap, (n+63)/64) }
 
-// take adds a run; false if a part of it was there already.
+// take adds a run, up to the first unit that was there already: false then.
 func (b bitmap) take(unit, units uint64) bool {
-	fresh := true
 	for ; units > 0; unit, units = unit+1, units-1 {
 		if b[unit/64]>>(unit%64)&1 != 0 {
-			fresh = false
+			return false
 		}
 		b[unit/64] |= 1 << (unit % 64)
 	}
-	return fresh
+	return true
 }

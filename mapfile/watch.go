@@ -149,7 +149,7 @@ func (w *watch) lookAtDirectory(events *[]pendingEvent) error {
 		s.seen = false
 	}
 	var l label
-	for i := range numEntries(w.f.view()) {
+	for i := range w.f.numEntries() {
 		ref, ext, ok := w.f.readEntry(i, &l)
 		old := w.slots[i]
 		if !ok && !ext.None() { // in the middle of a change: what was there before is not gone
@@ -239,12 +239,14 @@ func (w *watch) lookAtProducers(events *[]pendingEvent) {
 	for _, s := range w.order {
 		owners[layout.OwnerWord(v.Load(s.cursor.ref.off+layout.EntryOwnerOff))] = true
 	}
+	states := make(map[uint64]State, len(owners)) // those of now only: owner words may say anything
 	for owner := range owners {
 		state := w.f.ownerState(v, owner)
 		old, known := w.states[owner.Number()]
-		w.states[owner.Number()] = state
+		states[owner.Number()] = state
 		if known && old != state {
 			*events = append(*events, pendingEvent{event: Event{Kind: EventState, SlotInfo: SlotInfo{Producer: w.f.producer(v, owner, state)}}})
 		}
 	}
+	w.states = states
 }

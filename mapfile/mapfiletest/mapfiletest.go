@@ -30,6 +30,11 @@ func Reopen(t testing.TB, mf *mapfile.MapFile, opts ...mapfile.Option) *mapfile.
 // still says that it is open, and every call on it is ErrClosed. A reader is just closed.
 func Kill(mf *mapfile.MapFile) { testhook.Kill(mf) }
 
+// OnStore has before called in front of every store by which this process changes a map file from now
+// on; nil ends that. A program that kills itself at the n-th one, for every n, passes through every
+// state that a death can leave. Payload and header of a buffer count as one store.
+func OnStore(before func()) { testhook.OnStore(before) }
+
 func until(t testing.TB, mf *mapfile.MapFile, err error) *mapfile.MapFile {
 	t.Helper()
 	if err != nil {

@@ -36,3 +36,9 @@ func (c FreeChunk) WordOff() uint64 { return FreeChunksOff + 8*uint64(c.Index) }
 
 // Units returns how many units n bytes take.
 func Units(n uint64) uint64 { return (n + UnitLen - 1) / UnitLen }
+
+// HintOff returns where hint i lies: {size u64, unit u64}. Size 0: there is none, and unit is 0.
+func HintOff(i int) uint64 { return HintsOff + 16*uint64(i) }
+
+// HintFor returns the hint that a search for so many units keeps.
+func HintFor(units uint64) int { return min(bits.Len64(units)-1, NumHints-1) }

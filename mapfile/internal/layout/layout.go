@@ -57,10 +57,10 @@ const (
 //	 896  8  next session      the first session number not given out
 //	1024  4  bell              bumped after publishes; readers sleep on it
 //	1152  8  used              units in use
-//	1160  8  rover             unit below which nothing is free: a hint
 //	1280 192 entry chunks      offset of chunk i, which has 64<<i entries
 //	1536 128 type chunks       offset of chunk i, which has 16<<i type words
 //	1792 160 free map chunks   offset of chunk i, see FreeChunk
+//	2048 256 hints             16 of {size, unit}: no free run of size units begins below unit
 const (
 	HeaderMagicOff     = 0
 	HeaderVersionOff   = 8
@@ -86,13 +86,14 @@ const (
 	NextSessionOff     = 896
 	BellOff            = 1024
 	UsedOff            = 1152
-	RoverOff           = 1160
 	EntryChunksOff     = 1280
 	NumEntryChunks     = 24
 	TypeChunksOff      = 1536
 	NumTypeChunks      = 16
 	FreeChunksOff      = 1792
 	NumFreeChunks      = 20
+	HintsOff           = 2048
+	NumHints           = 16
 )
 
 // Values of the superseded word.

@@ -73,7 +73,7 @@ func TestHeaderFieldsDoNotOverlap(t *testing.T) {
 		{"structure", StructureOff, 8}, {"holder", StructureHolderOff, 8}, {"pid", StructurePIDOff, 4},
 		{"changes", ChangesOff, 8}, {"index", IndexOff, 8}, {"entries", NumEntriesOff, 8},
 		{"free entries", FreeEntriesOff, 8}, {"slots", NumSlotsOff, 8}, {"types", NumTypesOff, 8},
-		{"next session", NextSessionOff, 8}, {"bell", BellOff, 4}, {"used", UsedOff, 8}, {"rover", RoverOff, 8},
+		{"next session", NextSessionOff, 8}, {"bell", BellOff, 4}, {"used", UsedOff, 8},
 		{"entry chunks", EntryChunksOff, 8 * NumEntryChunks}, {"type chunks", TypeChunksOff, 8 * NumTypeChunks},
 		{"free map chunks", FreeChunksOff, 8 * NumFreeChunks}, {"end", HeaderLen, 0},
 	}

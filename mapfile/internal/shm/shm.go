@@ -8,7 +8,11 @@
 // cut. So every access to mapped memory happens under a guard.
 package shm
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/gomapfile/mapfile/mapfile/internal/testhook"
+)
 
 // View is a window of mapped memory that is only read.
 type View struct {
@@ -60,14 +64,29 @@ func (v View) Load(off uint64) uint64   { return Load(v.Word(off)) }
 func (v View) Load32(off uint64) uint32 { return Load32(v.Word32(off)) }
 
 // Store stores with release ordering: what was written before is visible to who sees the value.
-func (m Mem) Store(off, value uint64)          { StoreRelease(m.Word(off), value) }
-func (m Mem) Store32(off uint64, value uint32) { StoreRelease32(m.Word32(off), value) }
+// Mem's methods are for what is rare; Update stores in words that it knows the address of.
+func (m Mem) Store(off, value uint64) {
+	testhook.Step()
+	StoreRelease(m.Word(off), value)
+}
+
+// Store32 is Store for half a word.
+func (m Mem) Store32(off uint64, value uint32) {
+	testhook.Step()
+	StoreRelease32(m.Word32(off), value)
+}
 
 // Write copies bytes into the file; nobody relies on their order.
-func (m Mem) Write(off uint64, p []byte) { Copy(m.Bytes(off, uint64(len(p))), p) }
+func (m Mem) Write(off uint64, p []byte) {
+	testhook.Step()
+	Copy(m.Bytes(off, uint64(len(p))), p)
+}
 
 // Zero clears n bytes.
-func (m Mem) Zero(off, n uint64) { clear(m.Bytes(off, n)) }
+func (m Mem) Zero(off, n uint64) {
+	testhook.Step()
+	clear(m.Bytes(off, n))
+}
 
 // OrderAfterStore is the writer's ordering point: what is written after it is not visible before the
 // value that was just stored in the word. A load of the word suffices on every processor that Go
