@@ -40,7 +40,8 @@ var rules = []struct{ pkg, may, tests string }{
 	{"mapfile/internal/futex", "XSYS", ""},
 	{"mapfile/internal/host", "XSYS", ""},
 	{"mapfile/region", "XSYS", ""},
-	{"mapfile", "registry codec internal/inplace mapfile/region mapfile/internal/...", "PUBLIC XSYS"},
+	{"mapfile", "registry codec internal/inplace mapfile/region mapfile/internal/...", "PUBLIC PROTOBUF XSYS"},
+	{"mapfile/model", "", ""},
 	{"mapfile/mapfiletest", "mapfile mapfile/internal/testhook", "PUBLIC"},
 
 	// Types and codecs know nothing of files. A library of others is known to one codec only.

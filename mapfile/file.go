@@ -38,7 +38,7 @@ type file struct {
 	lenientUntil atomic.Int64
 	identified   atomic.Int64 // when a reader that follows last compared the path with the file
 
-	length atomic.Uint64 // of the file when it was last asked for; see size
+	length      atomic.Uint64 // of the file when it was last asked for; see size
 	stuckChange atomic.Uint64 // change count, odd, that a lookup has waited for in vain
 
 	window atomic.Pointer[shm.View]
