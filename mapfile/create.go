@@ -70,7 +70,11 @@ func openOrCreate(path string, c *config) (*session, error) {
 		}
 		if f.evidence {
 			f.close()
-			return replace(path, c, true)
+			s, err := replace(path, c, true)
+			if errors.Is(err, errAlive) && time.Now().Before(deadline) {
+				continue // another producer has replaced it: join
+			}
+			return s, err
 		}
 		if err = f.identity(); err == nil {
 			var s *session
@@ -151,7 +155,7 @@ func makeFile(path string, c *config, old *region.Region) (*file, error) {
 	if group >= 0 {
 		_ = r.Chgrp(group) // where allowed
 	}
-	f := &file{path: path, region: r, registry: c.registry, log: c.logger}
+	f := &file{path: path, abs: absolute(path), region: r, registry: c.registry, log: c.logger}
 	f.setWindow()
 	f.id = layout.Identity{Version: layout.FormatVersion, BootID: host.BootID(), Created: time.Now().UnixNano(), Title: c.title}
 	if _, err := rand.Read(f.id.FileID[:]); err != nil {

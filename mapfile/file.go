@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -23,7 +24,8 @@ import (
 // which it throws away: every read looks at closed after its last load, and nothing that it loaded
 // before is used without bounds.
 type file struct {
-	path     string
+	path     string // as it was given
+	abs      string // the same from the root: the program may change its directory
 	region   *region.Region
 	id       layout.Identity
 	registry *registry.Registry
@@ -69,7 +71,7 @@ func openFile(path string, writable bool, c *config) (*file, error) {
 }
 
 func newFile(path string, r *region.Region, c *config) (*file, error) {
-	f := &file{path: path, region: r, registry: c.registry, log: c.logger}
+	f := &file{path: path, abs: absolute(path), region: r, registry: c.registry, log: c.logger}
 	if err := f.checkHeader(); err != nil {
 		return nil, err
 	}
@@ -81,6 +83,13 @@ func newFile(path string, r *region.Region, c *config) (*file, error) {
 		f.evidence = !held
 	}
 	return f, nil
+}
+
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path // no working directory: then relative paths lead nowhere anyway
 }
 
 // checkHeader maps the file and looks at all that can be wrong with its first 4 KiB.
@@ -227,7 +236,7 @@ func (f *file) lenient() bool { return int64(host.Uptime()) < f.lenientUntil.Loa
 // identity compares the path with the open file: nil if it still names it, ErrSuperseded if another
 // file or none is there.
 func (f *file) identity() error {
-	same, err := region.SameFile(f.path, f.region.ID())
+	same, err := region.SameFile(f.abs, f.region.ID())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w (removed)", ErrSuperseded)

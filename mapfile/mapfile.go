@@ -107,7 +107,7 @@ func (mf *MapFile) follow(old *file) (changed bool) {
 	if mf.closed.Load() || mf.file.Load() != old {
 		return true
 	}
-	f, err := openFile(mf.path, false, mf.config)
+	f, err := openFile(old.abs, false, mf.config)
 	if err == nil && f.id.FileID == old.id.FileID {
 		f.close()
 		err = fs.ErrNotExist
@@ -116,6 +116,7 @@ func (mf *MapFile) follow(old *file) (changed bool) {
 		old.lenientUntil.Store(int64(host.Uptime() + recheck/5))
 		return false
 	}
+	f.path = old.path
 	mf.file.Store(f)
 	mf.cleanup.Stop()
 	mf.cleanup = runtime.AddCleanup(mf, func(f *file) { f.close() }, f)

@@ -83,6 +83,7 @@ func (s *session) salvageSlot(old *file, c *cursor, l *label) error {
 	if err != nil {
 		return err
 	}
+	s.countIn(&val.head)
 	typeRef, err := s.internType(&t.info)
 	if err != nil {
 		return err
@@ -109,4 +110,15 @@ func (s *session) salvageSlot(old *file, c *cursor, l *label) error {
 func ringBell(m shm.Mem) {
 	testhook.Step()
 	addAndWake(m.Word32(layout.BellOff))
+}
+
+// countIn makes a value count as committed in the new file, where words count again: the session
+// records may be older on the disk than the buffers.
+func (s *session) countIn(head *layout.Buffer) {
+	m, number := s.mem(), credible(head.Session.Number())
+	m.Store(layout.NextSessionOff, max(m.Load(layout.NextSessionOff), number+1))
+	if r := head.Session.Record(); r < layout.NumSessions && m.Load(layout.SessionOff(r)+layout.SessionNumberOff) == number {
+		word := layout.SessionOff(r) + layout.SessionCommitOff
+		m.Store(word, max(m.Load(word), credible(head.Commit)))
+	}
 }

@@ -52,6 +52,9 @@ func replace(path string, c *config, keep bool) (*session, error) {
 	return nil, fmt.Errorf("%w: the path kept changing", ErrBusy)
 }
 
+// errAlive: what was left by an earlier boot has been replaced already.
+var errAlive = errors.New("the file is in use again")
+
 // replaceOpen replaces the open file old; again means that the path has another file by now.
 func replaceOpen(path string, c *config, old *region.Region, keep bool) (s *session, again bool, err error) {
 	unlock, err := waitLock(old, c.lockTimeout)
@@ -67,7 +70,7 @@ func replaceOpen(path string, c *config, old *region.Region, keep bool) (s *sess
 		return nil, false, fmt.Errorf("%w, and Recreate does not replace what it does not know; remove it first", beforeErr)
 	}
 	if keep && beforeErr == nil && !before.evidence {
-		return nil, true, nil // it came to life again
+		return nil, false, errAlive
 	}
 	f, err := makeFile(path, c, old)
 	if err != nil {

@@ -86,7 +86,7 @@ func (s *session) selfTestLocks() error {
 	return filelock.SelfTest(s.region.Fd(), layout.SelfTestLockOff, func() (uintptr, func() error, error) {
 		second, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", s.region.Fd()), os.O_RDWR, 0)
 		if err != nil { // no /proc
-			second, err = os.OpenFile(s.path, os.O_RDWR, 0)
+			second, err = os.OpenFile(s.abs, os.O_RDWR, 0)
 		}
 		if err != nil {
 			return 0, nil, err
@@ -149,14 +149,23 @@ func (s *session) freeRecord(m shm.Mem, refused *[layout.NumSessions]bool) (int,
 	return best, nil
 }
 
+// credible leaves out numbers that nobody can have counted up to: records have no checksum, and a damaged
+// one must not make the next number overflow.
+func credible(number uint64) uint64 {
+	if number > layout.MaxSession/2 {
+		return 0
+	}
+	return number
+}
+
 // begin makes the record ours. Number 0, commit word, number, and only then the file's next number:
 // a reader that loads next first never takes a running session for an ended one. The commit word
 // goes on from the highest in the file, so that commits of a restarted producer do too.
 func (s *session) begin(m shm.Mem, record int) {
-	commit, next := uint64(0), max(m.Load(layout.NextSessionOff), 1)
+	commit, next := uint64(0), max(credible(m.Load(layout.NextSessionOff)), 1)
 	for i := range layout.NumSessions {
-		commit = max(commit, m.Load(layout.SessionOff(i)+layout.SessionCommitOff))
-		next = max(next, m.Load(layout.SessionOff(i)+layout.SessionNumberOff)+1) // of one that died before S5
+		commit = max(commit, credible(m.Load(layout.SessionOff(i)+layout.SessionCommitOff)))
+		next = max(next, credible(m.Load(layout.SessionOff(i)+layout.SessionNumberOff))+1) // of one that died before S5
 	}
 	off := layout.SessionOff(record)
 	m.Store(off+layout.SessionNumberOff, 0)

@@ -129,7 +129,7 @@ func mark(m shm.Mem, unit, units uint64, used bool) {
 // growFile makes the file longer by that many units at least: disk blocks first, then the free map of
 // the new range, then the size word, which makes it visible.
 func (s *session) growFile(m shm.Mem, units uint64) error {
-	size := m.Load(layout.SizeOff)
+	size := s.size()
 	end := grownSize(size, units)
 	if s.maxSize > 0 && end > uint64(s.maxSize) { // try to do with just what is needed
 		if end = leastSize(size, units); end > uint64(s.maxSize) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -197,10 +198,17 @@ func TestAddIsNearLinearAndGetDoesNotScan(t *testing.T) {
 	mf := createFile(t, filepath.Join(testDir(t), "a.map"))
 	few, many := times(2000, 20_000), times(20_000, 200_000)
 	x := int64(1)
+	// A hole that nothing of what follows fits into: a search that began there each time would be quadratic.
+	title := mapfile.WithTitle(strings.Repeat("t", 200))
+	addSlot(t, mf, "hole", &x)
+	addSlot(t, mf, "behind it", &x)
+	if err := mf.Remove("hole"); err != nil {
+		t.Fatal(err)
+	}
 	add := func(from, to int) time.Duration {
 		begin := time.Now()
 		for i := from; i < to; i++ {
-			addSlot(t, mf, fmt.Sprint("slot", i), &x, mapfile.WithBuffers(2))
+			addSlot(t, mf, fmt.Sprint("slot", i), &x, mapfile.WithBuffers(2), title)
 		}
 		return time.Since(begin)
 	}

@@ -18,7 +18,7 @@ func (s *session) repairSession(m shm.Mem, number uint64, record int) {
 	for i := range s.numEntries() {
 		off := entryOff(m.View, i)
 		owner := layout.OwnerWord(m.Load(off + layout.EntryOwnerOff))
-		if owner.Number() != number || layout.ExtentWord(m.Load(off+layout.EntryExtOff)).None() {
+		if owner.Number() != number || owner.Record() != record || layout.ExtentWord(m.Load(off+layout.EntryExtOff)).None() {
 			continue
 		}
 		s.repairSlot(m, i)

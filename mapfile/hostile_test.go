@@ -1,0 +1,596 @@
+package mapfile_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gomapfile/mapfile/mapfile"
+	"github.com/gomapfile/mapfile/mapfile/internal/layout"
+)
+
+// Files that lie. Who may write a file can put anything into it; readers must neither crash nor hang nor
+// take memory out of proportion, and say what is wrong.
+
+// image is a file in private memory, to be damaged.
+type image []byte
+
+func (b image) put(off, word uint64)          { binary.LittleEndian.PutUint64(b[off:], word) }
+func (b image) put32(off uint64, word uint32) { binary.LittleEndian.PutUint32(b[off:], word) }
+func (b image) word(off uint64) uint64        { return binary.LittleEndian.Uint64(b[off:]) }
+func (b image) word32(off uint64) uint32      { return binary.LittleEndian.Uint32(b[off:]) }
+
+// entry returns where entry i of the first chunk lies.
+func (b image) entry(i int) uint64 {
+	return b.word(layout.EntryChunksOff) + uint64(i)*layout.EntryLen
+}
+
+func (b image) extent(i int) layout.Extent {
+	return layout.ExtentWord(b.word(b.entry(i) + layout.EntryExtOff)).Decode()
+}
+
+// mark makes the publish word of entry i name a pending buffer.
+func (b image) mark(i int) {
+	off := b.entry(i)
+	salt := layout.Salt(uint32(i), b.word32(off+layout.EntryGenOff))
+	pub := layout.PublishWord(b.word(off + layout.EntryPubOff))
+	b.put(off+layout.EntryPubOff, uint64(layout.NewPublishWord(pub.Version(), pub.Index(), pub.Index()^1, salt)))
+}
+
+// hostileSlots is how many slots the file has that the tests damage; "big" is the first.
+const hostileSlots = 40
+
+// hostileImage is a file as a producer left it that has closed it.
+func hostileImage(t testing.TB) image {
+	t.Helper()
+	path := filepath.Join(testDir(t), "whole.map")
+	mf := createFile(t, path)
+	big := make([]float64, 30_000)
+	addSlot(t, mf, "big", &big, mapfile.WithBuffers(2))
+	for i := 1; i < hostileSlots; i++ {
+		n := int64(i)
+		addSlot(t, mf, fmt.Sprintf("n/%d", i), &n, mapfile.WithTitle("a number"))
+	}
+	mustUpdate(t, mf)
+	mustUpdate(t, mf)
+	mf.Close()
+	b, err := os.ReadFile(path)
+	must(err)
+	return b
+}
+
+// lies are what one can write into a file to harm those who read it.
+var lies = []struct {
+	name string
+	tell func(b image)
+}{
+	{"the truth", func(b image) {}},
+	{"a size of 64 TiB", func(b image) { b.put(layout.SizeOff, 1<<46) }},
+	{"a size beyond what can be addressed", func(b image) { b.put(layout.SizeOff, 1<<63) }},
+	{"the largest size", func(b image) { b.put(layout.SizeOff, ^uint64(127)) }},
+	{"no size", func(b image) { b.put(layout.SizeOff, 0) }},
+	{"a size in the header", func(b image) { b.put(layout.SizeOff, 256) }},
+	{"more entries than fit", func(b image) { b.put(layout.NumEntriesOff, 1<<40) }},
+	{"more types than fit", func(b image) { b.put(layout.NumTypesOff, 1<<40) }},
+	{"a directory always in change", func(b image) { b.put(layout.ChangesOff, b.word(layout.ChangesOff)|1) }},
+	{"a structure always in change", func(b image) { b.put(layout.StructureOff, b.word(layout.StructureOff)|1) }},
+	{"chains that go in circles", func(b image) {
+		b.put(layout.ChangesOff, b.word(layout.ChangesOff)|1)
+		b.put(layout.NumEntriesOff, 1<<40)
+		for i := range hostileSlots {
+			b.put32(b.entry(i)+layout.EntryNextOff, uint32((i+7)%hostileSlots+1))
+		}
+	}},
+	{"a chain of one entry that is its own next", func(b image) {
+		b.put(layout.NumEntriesOff, 1<<40)
+		for i := range hostileSlots {
+			b.put32(b.entry(i)+layout.EntryNextOff, uint32(i+1))
+		}
+	}},
+	{"all names with one hash", func(b image) {
+		for i := range hostileSlots {
+			b.put32(b.entry(i)+layout.EntryHashOff, layout.NameHash("absent"))
+		}
+	}},
+	{"an index of 2^31 buckets", func(b image) {
+		b.put(layout.IndexOff, uint64(layout.NewIndexWord(31, b.word(layout.IndexOff)&0xffffffff)))
+	}},
+	{"an index far away", func(b image) { b.put(layout.IndexOff, uint64(layout.NewIndexWord(6, 1<<31))) }},
+	{"entries at an odd place", func(b image) { b.put(layout.EntryChunksOff, b.word(layout.EntryChunksOff)+3) }},
+	{"entries nowhere", func(b image) { b.put(layout.EntryChunksOff, 0) }},
+	{"entries at the end of the address space", func(b image) { b.put(layout.EntryChunksOff, ^uint64(7)) }},
+	{"entries in the header", func(b image) { b.put(layout.EntryChunksOff, 512) }},
+	{"types at the end of the address space", func(b image) { b.put(layout.TypeChunksOff, ^uint64(7)) }},
+	{"free maps at the end of the address space", func(b image) { b.put(layout.FreeChunksOff, ^uint64(7)) }},
+	{"type records far away", func(b image) { b.put(b.word(layout.TypeChunksOff), 1<<57-1) }},
+	{"labels far away", func(b image) {
+		for i := range hostileSlots {
+			b.put(b.entry(i)+layout.EntryLabelOff, 1<<57-1-uint64(i))
+		}
+	}},
+	{"slots that all have all of the file", func(b image) {
+		for i := range hostileSlots {
+			b.put(b.entry(i)+layout.EntryExtOff, b.word(b.entry(0)+layout.EntryExtOff))
+		}
+	}},
+	{"slots of 48 GiB", func(b image) {
+		for i := range hostileSlots {
+			ext := b.extent(i)
+			b.put(b.entry(i)+layout.EntryExtOff, uint64(layout.NewExtentWord(9, 16, 63, ext.Off/layout.UnitLen)))
+		}
+	}},
+	{"payloads of 4 GiB", func(b image) {
+		for i := range hostileSlots {
+			ext := b.extent(i)
+			b.put(b.entry(i)+layout.EntryExtOff, uint64(layout.NewExtentWord(9, 16, 62, ext.Off/layout.UnitLen)))
+			for k := range ext.K {
+				b.put32(ext.Buffer(k)+layout.BufferLengthOff, 3<<30)
+				b.put(ext.Buffer(k), 4)
+			}
+		}
+	}},
+	{"marks that no commit explains", func(b image) {
+		for i := range hostileSlots {
+			b.mark(i)
+		}
+	}},
+	{"marks of a session that is not there", func(b image) {
+		for i := range hostileSlots {
+			b.mark(i)
+			for ext, k := b.extent(i), 0; k < ext.K; k++ {
+				b.put(ext.Buffer(k), b.word(ext.Buffer(k))+100)
+				b.put(ext.Buffer(k)+layout.BufferSessionOff, uint64(layout.NewSessionWord(77, 5)))
+			}
+		}
+	}},
+	{"commits that are never decided", func(b image) {
+		for i := range layout.NumSessions {
+			b.put(layout.SessionOff(i)+layout.SessionCommitOff, 0)
+		}
+	}},
+	{"owners that cannot be", func(b image) {
+		for i := range hostileSlots {
+			b.put(b.entry(i)+layout.EntryOwnerOff, ^uint64(i))
+		}
+	}},
+	{"clocks at their ends", func(b image) {
+		for i := range layout.NumSessions {
+			for off := uint64(layout.SessionBeatOff); off < layout.SessionLen; off += 8 {
+				b.put(layout.SessionOff(i)+off, 1<<63-uint64(i&1))
+			}
+			b.put32(layout.SessionOff(i)+layout.SessionProgLenOff, 1<<31)
+		}
+	}},
+	{"a free map that is full", func(b image) {
+		for i := range uint64(layout.FreeChunk0Units / 8) {
+			b[b.word(layout.FreeChunksOff)+i] = 0xff
+		}
+	}},
+	{"an unknown mark of replacement", func(b image) { b.put(layout.SupersededOff, 1<<63) }},
+	{"all words of the header but identity and size", func(b image) {
+		for off := uint64(layout.StructureOff); off < layout.HeaderLen; off += 8 {
+			b.put(off, ^uint64(0))
+		}
+	}},
+}
+
+// The longest call, also on a busy machine with the race detector; and what a reader may take. Of a file of
+// n bytes that is 2n for the values of a Snapshot, about as much for lists of what is in it, and a fixed rest.
+const (
+	longestCall = time.Second
+	fixedMemory = 48 << 20
+)
+
+// Each lie alone, against a fresh reader and one that was there before.
+func TestLiesAreErrorsNotCrashesHangsOrMemory(t *testing.T) {
+	whole := hostileImage(t)
+	for _, lie := range lies {
+		t.Run(lie.name, func(t *testing.T) {
+			path := filepath.Join(testDir(t), "a.map")
+			must(os.WriteFile(path, whole, 0o600))
+			before := openFile(t, path)
+			useAll(t, before) // so that it knows cursors and types
+			b := bytes.Clone(whole)
+			lie.tell(b)
+			overwrite(t, path, b)
+			useAll(t, before)
+			after, err := mapfile.Open(path)
+			if err != nil {
+				mustBeTyped(t, "open", err)
+				return
+			}
+			useAll(t, after)
+			after.Close()
+		})
+	}
+}
+
+// Lies, against those who write: an error, never a crash, and no disk filled by a size that is not true.
+func TestLiesDoNotCrashProducers(t *testing.T) {
+	whole := hostileImage(t)
+	for _, lie := range lies {
+		t.Run(lie.name, func(t *testing.T) {
+			path := filepath.Join(testDir(t), "a.map")
+			must(os.WriteFile(path, whole, 0o600))
+			before := createFile(t, path, mapfile.WithLockTimeout(200*time.Millisecond))
+			n := int64(1)
+			slot := addSlot(t, before, "n/3", &n)
+			b := must1(os.ReadFile(path))
+			lie.tell(b)
+			overwrite(t, path, b)
+			grown := make([]float64, 20_000)
+			produce := func(mf *mapfile.MapFile) {
+				for _, call := range []func() error{
+					func() error { _, err := mf.Add("n/5", &n); return err },
+					func() error { _, err := mf.Add("absent", &grown); return err },
+					func() error { return mf.Update() },
+					func() error { return mf.Remove("n/7") },
+					mf.Sync, mf.RemoveAll,
+				} {
+					if err := call(); err != nil {
+						mustBeTyped(t, "produce", err)
+					}
+				}
+			}
+			if err := slot.Update(); err != nil {
+				mustBeTyped(t, "update", err)
+			}
+			produce(before)
+			before.Close()
+			if after, err := mapfile.OpenOrCreate(path, mapfile.WithLockTimeout(200*time.Millisecond)); err == nil {
+				produce(after)
+				after.Close()
+			} else {
+				mustBeTyped(t, "join", err)
+			}
+			if info := must1(os.Stat(path)); info.Size() > 8<<20 {
+				t.Errorf("the file was made %d bytes long", info.Size())
+			}
+		})
+	}
+}
+
+// overwrite puts bytes into the file that others have mapped.
+func overwrite(t testing.TB, path string, b []byte) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteAt(b, 0)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// typed are all errors that a file may cause.
+var typed = []error{
+	mapfile.ErrNotMapFile, mapfile.ErrFormatVersion, mapfile.ErrCorrupt, mapfile.ErrSuperseded, mapfile.ErrNoSlot, mapfile.ErrNotPublished,
+	mapfile.ErrBusy, mapfile.ErrLocked, mapfile.ErrOwned, mapfile.ErrFull, mapfile.ErrType, mapfile.ErrSchema, mapfile.ErrCodec, mapfile.ErrUnregistered, mapfile.ErrDecode,
+	mapfile.ErrSlotExists, fs.ErrExist, context.DeadlineExceeded,
+}
+
+func mustBeTyped(t testing.TB, what string, err error) {
+	t.Helper()
+	var e *mapfile.Error
+	if !errors.As(err, &e) {
+		t.Errorf("%s: not an *Error: %v", what, err)
+	}
+	for _, sentinel := range typed {
+		if errors.Is(err, sentinel) {
+			return
+		}
+	}
+	t.Errorf("%s: an error of no kind: %v", what, err)
+}
+
+// useAll does everything that a reader can do, and checks how long each call takes, and how much memory.
+func useAll(t testing.TB, mf *mapfile.MapFile) {
+	t.Helper()
+	var before runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	did := func(what string, err error) {
+		t.Helper()
+		if took := time.Since(start); took > longestCall {
+			t.Errorf("%s took %v", what, took)
+		}
+		if err != nil {
+			mustBeTyped(t, what, err)
+		}
+		start = time.Now()
+	}
+	var raw mapfile.Raw
+	for _, name := range []string{"big", "n/1", "n/3", "absent"} {
+		_, err := mf.Get(name)
+		did("Get", err)
+		did("GetInto", mf.GetInto(name, &raw))
+		r := mf.Reader(name)
+		r.Version()
+		_, err = r.Stat()
+		did("Stat", err)
+		_, _, err = r.Inspect()
+		did("Inspect", err)
+	}
+	for _, patterns := range [][]string{nil, {"n/*"}, {"n/1", "n/2"}} {
+		snap, err := mf.Snapshot(patterns...)
+		did("Snapshot", err)
+		for info := range snap.Slots() {
+			if err := snap.GetInto(info.Name, &raw); err != nil {
+				did("Snapshot.GetInto", err)
+			}
+		}
+	}
+	_, err := mf.Stat()
+	did("Stat", err)
+	for _, err := range mf.Slots() {
+		did("Slots", err)
+	}
+	for _, err := range mf.Verify() {
+		did("Verify", err)
+	}
+	for _, err := range mf.Layout() {
+		did("Layout", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	start = time.Now()
+	for _, err := range mf.Watch(ctx) {
+		did("Watch", err)
+	}
+	var after runtime.MemStats
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > fixedMemory {
+		t.Errorf("took %d MiB of memory", took>>20)
+	}
+}
+
+// A name that is looked for in a chain that goes in a circle is not looked for as often as the file says
+// that there are entries, nor the circle walked a hundred times because the directory seems to change.
+func TestCircularChainsAreWalkedOnce(t *testing.T) {
+	path := filepath.Join(testDir(t), "a.map")
+	mf := createFile(t, path, mapfile.WithSize(256<<20)) // room for two million entries
+	n := int64(1)
+	addSlot(t, mf, "a", &n)
+	addSlot(t, mf, "b", &n)
+	mustUpdate(t, mf)
+	mf.Close()
+	b := image(must1(os.ReadFile(path)))
+	b.put(layout.ChangesOff, b.word(layout.ChangesOff)|1)
+	b.put(layout.NumEntriesOff, 1<<40)
+	for bucket := range uint64(64) {
+		b.put32(layout.IndexWord(b.word(layout.IndexOff)).Off()+4*bucket, 1)
+	}
+	b.put32(b.entry(0)+layout.EntryNextOff, 2)
+	b.put32(b.entry(1)+layout.EntryNextOff, 1)
+	for i := range 2 {
+		b.put(layout.EntryChunksOff+8*uint64(i)+8, 0) // the scan ends where the second chunk would be
+	}
+	overwrite(t, path, b)
+	reader := openFile(t, path)
+	start := time.Now()
+	_, err := reader.Get("absent")
+	if took := time.Since(start); took > longestCall || err == nil {
+		t.Errorf("took %v: %v", took, err)
+	}
+}
+
+// Slots that claim to lie at one place cannot make a Snapshot larger than the file.
+func TestSnapshotOfSlotsThatShareSpaceIsBounded(t *testing.T) {
+	path := filepath.Join(testDir(t), "a.map")
+	mf := createFile(t, path)
+	big := make([]byte, 1<<20)
+	addSlot(t, mf, "big", &big, mapfile.WithBuffers(2))
+	n := int64(1)
+	for i := 1; i < 60; i++ {
+		addSlot(t, mf, fmt.Sprint(i), &n, mapfile.WithBuffers(2))
+	}
+	mustUpdate(t, mf)
+	mf.Close()
+	b := image(must1(os.ReadFile(path)))
+	for i := range 60 {
+		b.put(b.entry(i)+layout.EntryExtOff, b.word(b.entry(0)+layout.EntryExtOff))
+	}
+	overwrite(t, path, b)
+	reader := openFile(t, path)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	snap, err := reader.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 3*uint64(len(b)) {
+		t.Errorf("a Snapshot of a file of %d MiB took %d MiB", len(b)>>20, took>>20)
+	}
+	for i := 1; i < 60; i++ {
+		if _, err := snap.Get(fmt.Sprint(i)); !errors.Is(err, mapfile.ErrCorrupt) {
+			t.Fatalf("slot %d: %v", i, err)
+		}
+	}
+}
+
+// A value may name any type record; that a reader remembers types does not mean that it remembers as many
+// megabytes as somebody makes it read.
+func TestTypeRecordsThatAreRememberedAreBounded(t *testing.T) {
+	path := filepath.Join(testDir(t), "a.map")
+	mf := createFile(t, path)
+	value := &mapfile.Raw{Type: mapfile.TypeInfo{Name: "test.Big", Codec: "test", Schema: make([]byte, 2<<20)}, Payload: []byte("x")}
+	addSlot(t, mf, "a", value, mapfile.WithBuffers(2))
+	mustUpdate(t, mf)
+	mf.Close()
+	b := image(must1(os.ReadFile(path)))
+	const types = 100
+	b.put(layout.NumTypesOff, types)
+	record := b.word(b.word(layout.TypeChunksOff))
+	pub := layout.PublishWord(b.word(b.entry(0) + layout.EntryPubOff))
+	ext := b.extent(0)
+	at := ext.Buffer(pub.Index())
+	for chunk := range uint64(4) { // tables of types that lie in the record's own schema, and all name that record
+		place := record*layout.UnitLen + 4096 + chunk*1024
+		b.put(layout.TypeChunksOff+8*chunk, place)
+		for i := range uint64(128) {
+			b.put(place+8*i, record)
+		}
+	}
+	var rec layout.TypeRecord
+	n, _ := layout.TypeRecordLen(b[record*layout.UnitLen:])
+	whole := b[record*layout.UnitLen:][:n]
+	rec.Name, rec.Codec, rec.Schema = "test.Big", "test", bytes.Clone(whole[layout.TypeRecordHeadLen+len("test.Big")+len("test"):])
+	rec.ID = binary.LittleEndian.Uint64(whole[16:])
+	layout.PutTypeRecord(whole, &rec)
+	reader := openFile(t, path)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range uint32(types) {
+		var head layout.Buffer
+		layout.GetBuffer(b[at:], &head)
+		head.Type = i
+		salt := layout.Salt(0, b.word32(b.entry(0)+layout.EntryGenOff))
+		head.Check = layout.Check(pub.Version(), &head, salt, []byte("x"))
+		layout.PutBuffer(b[at:], &head)
+		overwrite(t, path, b)
+		var raw mapfile.Raw
+		if err := reader.GetInto("a", &raw); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if keeps := int64(after.HeapAlloc) - int64(before.HeapAlloc); keeps > 100<<20 {
+		t.Errorf("after %d types of 2 MiB the reader keeps %d MiB", types, keeps>>20)
+	}
+	runtime.KeepAlive(reader)
+}
+
+// FuzzOpen: bytes that are no map file, or a damaged one, do no harm to those who read them.
+func FuzzOpen(f *testing.F) {
+	golden, err := os.ReadFile(goldenV1)
+	must(err)
+	for _, n := range []int{0, 7, 8, 4095, 4096, 36864, 40_000, len(golden)} {
+		f.Add(golden[:min(n, len(golden))], uint32(0), uint64(0))
+	}
+	for off := uint32(512); off < 1300; off += 8 {
+		f.Add([]byte(nil), off, ^uint64(0))
+	}
+	for _, lie := range []uint64{1 << 46, 1 << 63, 255, 36865} {
+		f.Add([]byte(nil), uint32(layout.SizeOff), lie)
+	}
+	dir := testDir(f)
+	f.Fuzz(func(t *testing.T, b []byte, off uint32, word uint64) {
+		if len(b) > 1<<20 {
+			return
+		}
+		if len(b) == 0 { // the golden file with one word changed
+			b = bytes.Clone(golden)
+		}
+		if n := len(b) - 8; n >= 0 {
+			binary.LittleEndian.PutUint64(b[int(off)%(n+1):], word)
+		}
+		path := filepath.Join(dir, fmt.Sprintf("%d.map", os.Getpid()))
+		must(os.WriteFile(path, b, 0o600))
+		defer os.Remove(path)
+		mf, err := mapfile.Open(path)
+		if err != nil {
+			mustBeTyped(t, "open", err)
+			return
+		}
+		defer mf.Close()
+		useAll(t, mf)
+	})
+}
+
+// FuzzSlotName: a name is either refused as such by everything, or is one under which a value is found.
+func FuzzSlotName(f *testing.F) {
+	for _, name := range []string{"a", "run1/hpx", "", ".", "..", "/", "a/", "/a", "a//b", "a/../b", "\x00", "\xff", "ü/😀", "*", "[", strings.Repeat("x", 255), strings.Repeat("x", 256)} {
+		f.Add(name)
+	}
+	path := filepath.Join(testDir(f), "a.map")
+	mf, err := mapfile.Create(path)
+	must(err)
+	f.Cleanup(func() { mf.Close() })
+	f.Fuzz(func(t *testing.T, name string) {
+		n := int64(len(name))
+		slot, err := mf.Add(name, &n)
+		if err != nil {
+			_, getErr := mf.Get(name)
+			if !errors.Is(err, mapfile.ErrName) || !errors.Is(getErr, mapfile.ErrName) || !errors.Is(mf.Remove(name), mapfile.ErrName) {
+				t.Fatalf("%q: Add: %v; Get: %v", name, err, getErr)
+			}
+			return
+		}
+		if !fs.ValidPath(name) || len(name) > layout.MaxNameLen {
+			t.Fatalf("%q was accepted", name)
+		}
+		err = slot.Update()
+		got, getErr := mapfile.Get[int64](mf, name)
+		if err != nil || getErr != nil || got != n || slot.Name() != name {
+			t.Fatalf("%q: %v, %v, %v", name, err, getErr, got)
+		}
+		listed := false
+		for info, err := range mf.Slots() {
+			listed = listed || info.Name == name && err == nil
+		}
+		if err := mf.Remove(name); err != nil || !listed {
+			t.Fatalf("%q: listed %v, Remove: %v", name, listed, err)
+		}
+	})
+}
+
+// FuzzPattern: patterns end, quickly, and a slot's own name, escaped, matches it.
+func FuzzPattern(f *testing.F) {
+	for _, p := range []string{"*", "**", "a", "run1/*", "**/x", "a/**/b", "[", "[a-", "\\", "a**", "", strings.Repeat("**/", 80) + "z", strings.Repeat("*a", 100)} {
+		f.Add(p)
+	}
+	path := filepath.Join(testDir(f), "a.map")
+	mf, err := mapfile.Create(path)
+	must(err)
+	f.Cleanup(func() { mf.Close() })
+	n := int64(1)
+	for _, name := range []string{"a", "run1/x", strings.Repeat("a/", 120) + "a", strings.Repeat("a", 250)} {
+		if _, err := mf.Add(name, &n); err != nil {
+			f.Fatal(err)
+		}
+	}
+	must(mf.Update())
+	f.Fuzz(func(t *testing.T, pattern string) {
+		if len(pattern) > 2000 {
+			return
+		}
+		start := time.Now()
+		matched := 0
+		for _, err := range mf.Slots(pattern) {
+			if err != nil {
+				if !errors.Is(err, mapfile.ErrName) {
+					t.Fatal(err)
+				}
+				return
+			}
+			matched++
+		}
+		snap, err := mf.Snapshot(pattern)
+		if err != nil && !errors.Is(err, mapfile.ErrNoSlot) {
+			t.Fatalf("%q is good for Slots, not for Snapshot: %v", pattern, err)
+		}
+		taken := 0
+		for range snap.Slots() {
+			taken++
+		}
+		if err == nil && taken != matched {
+			t.Fatalf("%q: Slots has %d, Snapshot %d", pattern, matched, taken)
+		}
+		if took := time.Since(start); took > longestCall {
+			t.Fatalf("%q took %v", pattern, took)
+		}
+	})
+}
