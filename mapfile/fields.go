@@ -59,7 +59,7 @@ func (mf *MapFile) layout(list []string, yield func(Field, error) bool) {
 	}
 	if err == nil {
 		d := &dumper{f: f, patterns: p, all: len(list) == 0, yield: yield}
-		if err = f.guard(d.run); err == errStopped {
+		if err = mf.replaced(f.guard(d.run)); err == errStopped {
 			return
 		}
 	}

@@ -99,6 +99,15 @@ func (mf *MapFile) retarget(f *file, err error) bool {
 	return false
 }
 
+// replaced is the error of a loop over a file that was closed under it: a handle that follows is not
+// closed, but has another file by now.
+func (mf *MapFile) replaced(err error) error {
+	if errors.Is(err, ErrClosed) && !mf.closed.Load() {
+		return ErrSuperseded
+	}
+	return err
+}
+
 // follow opens the file that the path names now, if it is another one. While there is none, the old
 // file goes on being read.
 func (mf *MapFile) follow(old *file) (changed bool) {

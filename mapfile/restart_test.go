@@ -70,7 +70,7 @@ func TestSnapshotOfValuesThatAreNewerThanTheSessionRecords(t *testing.T) {
 	}
 	addSlot(t, next, "z", &x)
 	mustUpdate(t, next)
-	if snap, err = reader.Snapshot(); err != nil {
+	if _, err := reader.Snapshot(); err != nil {
 		t.Error("with a new commit:", err)
 	}
 }

@@ -38,6 +38,9 @@ func (mf *MapFile) Slots(list ...string) iter.Seq2[SlotInfo, error] {
 				return
 			case errors.Is(err, ErrNoSlot):
 				continue // removed just now
+			case errors.Is(err, ErrClosed):
+				yield(SlotInfo{}, fail("slots", mf.Path(), "", mf.replaced(err)))
+				return
 			case err != nil && info.Name == "":
 				yield(SlotInfo{}, fail("slots", mf.Path(), "", err))
 				return

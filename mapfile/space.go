@@ -26,7 +26,7 @@ func (s *session) alloc(m shm.Mem, n uint64) (uint64, error) {
 	units := layout.Units(n)
 	unit, ok := findRun(m, units)
 	if !ok {
-		if err := s.growFile(m, units); err != nil {
+		if err := s.growFile(units); err != nil {
 			return 0, err
 		}
 		m = s.mem()
@@ -128,7 +128,7 @@ func mark(m shm.Mem, unit, units uint64, used bool) {
 
 // growFile makes the file longer by that many units at least: disk blocks first, then the free map of
 // the new range, then the size word, which makes it visible.
-func (s *session) growFile(m shm.Mem, units uint64) error {
+func (s *session) growFile(units uint64) error {
 	size := s.size()
 	end := grownSize(size, units)
 	if s.maxSize > 0 && end > uint64(s.maxSize) { // try to do with just what is needed
@@ -146,7 +146,7 @@ func (s *session) growFile(m shm.Mem, units uint64) error {
 		return explainFull(err)
 	}
 	s.setWindow()
-	m = s.mem()
+	m := s.mem()
 	// Bits of the new range may be left over from a growth that died before the size word.
 	chunk, place := layout.FreeChunkOf(size/layout.UnitLen-1), size
 	mark(m, size/layout.UnitLen, min(end/layout.UnitLen, chunk.First+chunk.Units)-size/layout.UnitLen, false)

@@ -36,7 +36,7 @@ func (mf *MapFile) Verify(list ...string) iter.Seq2[Check, error] {
 		}
 		if len(list) == 0 {
 			for _, err := range f.verifyStructure() {
-				if !yield(Check{}, fail("verify", f.path, "", err)) {
+				if !yield(Check{}, fail("verify", f.path, "", mf.replaced(err))) {
 					return
 				}
 			}
@@ -51,11 +51,14 @@ func (mf *MapFile) Verify(list ...string) iter.Seq2[Check, error] {
 				yield(Check{}, fail("verify", f.path, "", ErrClosed))
 				return
 			}
-			if info.Name == "" {
-				yield(Check{}, fail("verify", f.path, "", err))
+			if info.Name == "" || errors.Is(err, ErrClosed) {
+				yield(Check{}, fail("verify", f.path, "", mf.replaced(err)))
 				return
 			}
 			check, err := f.verifySlot(info.Name, err)
+			if errors.Is(err, ErrClosed) {
+				continue // so is the next
+			}
 			if errors.Is(err, ErrNoSlot) {
 				continue // removed meanwhile
 			}
