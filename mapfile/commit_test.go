@@ -413,7 +413,7 @@ func TestManySlotsAreSnapshotWithinTheirPeriod(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if d := time.Since(start); d > time.Second {
+				if d := time.Since(start); d > time.Second && !raceEnabled { // ten times slower then
 					t.Errorf("a snapshot took %v", d)
 				}
 				var raw mapfile.Raw

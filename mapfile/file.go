@@ -219,8 +219,11 @@ func (f *file) isMapped(addr uintptr) bool {
 }
 
 // superseded returns ErrSuperseded if the header says so.
-func (f *file) superseded() error {
-	switch f.view().Load(layout.SupersededOff) {
+func (f *file) superseded() error { return markError(f.view().Load(layout.SupersededOff)) }
+
+// markError says what a superseded word means. Who decides by the word asks for its error by the same load.
+func markError(mark uint64) error {
+	switch mark {
 	case layout.NotSuperseded:
 		return nil
 	case layout.Removed:

@@ -153,8 +153,8 @@ func (c *cursor) copyValue(val *value, h *how) error {
 		return fmt.Errorf("%w: its publish word fails its check", ErrCorrupt)
 	}
 	index, version, pending := pub.Index(), pub.Version(), false
-	if shm.Load(c.mark) != layout.NotSuperseded && !h.anyway && !c.file.lenient() {
-		return c.file.superseded()
+	if mark := shm.Load(c.mark); mark != layout.NotSuperseded && !h.anyway && !c.file.lenient() {
+		return markError(mark)
 	}
 	if pub.Marked() || h.limit != nil {
 		var err error

@@ -60,11 +60,13 @@ func TestChangeAndWakeEndTheWait(t *testing.T) {
 		"Wait":  func(val uint32) error { return Wait(word, val, 10*time.Second) },
 		"Wait2": func(val uint32) error { return Wait2(word, val, cancel, 0, 10*time.Second) },
 	} {
-		now := atomic.LoadUint32(word)
-		changed := func() bool { return atomic.LoadUint32(word) != now }
-		took := wokenAfter(t, changed, func() error { return wait(now) }, func() {
-			atomic.AddUint32(word, 1)
-			Wake(word)
+		took := soonest(50*time.Millisecond, func() time.Duration {
+			now := atomic.LoadUint32(word)
+			changed := func() bool { return atomic.LoadUint32(word) != now }
+			return wokenAfter(t, changed, func() error { return wait(now) }, func() {
+				atomic.AddUint32(word, 1)
+				Wake(word)
+			})
 		})
 		if took > 50*time.Millisecond {
 			t.Errorf("%s woke after %v", name, took)
@@ -75,13 +77,28 @@ func TestChangeAndWakeEndTheWait(t *testing.T) {
 func TestCancelEndsTheWait(t *testing.T) { // E06
 	word, cancel := new(uint32), new(atomic.Uint32)
 	cancelled := func() bool { return cancel.Load() != 0 }
-	took := wokenAfter(t, cancelled, func() error { return Wait2(word, 0, cancel, 0, 10*time.Second) }, func() {
-		cancel.Store(1)
-		WakePrivate(cancel)
+	took := soonest(50*time.Millisecond, func() time.Duration {
+		cancel.Store(0)
+		return wokenAfter(t, cancelled, func() error { return Wait2(word, 0, cancel, 0, 10*time.Second) }, func() {
+			cancel.Store(1)
+			WakePrivate(cancel)
+		})
 	})
 	if took > 50*time.Millisecond {
 		t.Errorf("cancelled after %v", took)
 	}
+}
+
+// soonest is the best of some tries: on a busy machine any one of them may take long.
+func soonest(limit time.Duration, try func() time.Duration) time.Duration {
+	took := try()
+	for range 9 {
+		if took <= limit {
+			break
+		}
+		took = min(took, try())
+	}
+	return took
 }
 
 // wokenAfter tells how long after wake a waiter was through that looks again until it is changed.
