@@ -68,18 +68,20 @@ func (c *cursor) choose(pub layout.PublishWord, lim *limit) (index int, version 
 	}
 }
 
-// badMark decides about a pending buffer that no mark can mean. Sequences never repeat, so if publish word,
-// sequence and extent word are what they were, they were so all the time between: no writer is at work
-// and the slot is damaged. Else: again.
+// badMark decides about a pending buffer that no mark can mean. If publish word, sequence and extent word
+// stay what they were, no writer is at work and the slot is damaged. Else: again. It looks twice: a
+// take-over brings back the publish word, and then once the sequence (T2, T3), but not a second time
+// (model commit.pml, MARK_ONCE).
 func (c *cursor) badMark(pub layout.PublishWord, word *uint64, seq uint64) error {
-	err := c.unstable(pub, pub.Version())
-	if err == nil && shm.Load(word) != seq {
-		err = errRetry
+	for range 2 {
+		if err := c.unstable(pub, pub.Version()); err != nil {
+			return err
+		}
+		if shm.Load(word) != seq {
+			return errRetry
+		}
 	}
-	if err == nil {
-		err = fmt.Errorf("%w: version %d: its mark of a commit names a buffer with sequence %d", ErrCorrupt, pub.Version(), seq)
-	}
-	return err
+	return fmt.Errorf("%w: version %d: its mark of a commit names a buffer with sequence %d", ErrCorrupt, pub.Version(), seq)
 }
 
 // bufferWith finds the buffer that holds a version, complete.
