@@ -306,21 +306,22 @@ func (s *scribbler) elsewhere() {
 // believe is the control: it reads by the offsets and lengths that the file has, and believes them.
 func believe(args []string) error {
 	span, _ := time.ParseDuration(args[2])
-	mf, err := mapfile.Open(args[0])
-	if err != nil { // the lies have begun already
-		say("calls 0")
-		time.Sleep(10 * time.Millisecond)
-		return nil
-	}
+	over := time.Now().Add(span)
 	entries := map[string]int64{}
-	for f, err := range mf.Layout() {
-		if err == nil && f.Name == "publish word" && f.Slot != "" {
-			entries[f.Slot] = f.Offset
+	for len(entries) < 50 && time.Now().Before(over) { // the lies have begun already
+		mf, err := mapfile.Open(args[0])
+		if err != nil {
+			continue
 		}
+		for f, err := range mf.Layout() {
+			if err == nil && f.Name == "publish word" && f.Slot != "" {
+				entries[f.Slot] = f.Offset
+			}
+		}
+		mf.Close()
 	}
-	mf.Close()
 	v := &hostileVictim{limit: time.Hour}
-	for over := time.Now().Add(span); time.Now().Before(over); {
+	for time.Now().Before(over) {
 		whole, err := os.ReadFile(args[0])
 		if err != nil {
 			return err

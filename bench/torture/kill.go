@@ -107,7 +107,7 @@ func (k *killer) follow() (*follower, error) {
 
 // round starts a producer and kills it.
 func (k *killer) round(round uint64, early bool, delay time.Duration) error {
-	c, err := start("kill.producer", k.path, strconv.FormatUint(k.seed+round, 10), strconv.FormatUint(k.next, 10))
+	c, err := start("kill.producer", k.path, strconv.FormatUint(k.seed+round, 10), k.numbers())
 	if err != nil {
 		return err
 	}
@@ -143,6 +143,12 @@ func (k *killer) round(round uint64, early bool, delay time.Duration) error {
 	listening.Wait()
 	<-c.ended
 	return nil
+}
+
+// numbers is from where the next producer counts: one may have published many numbers that nobody saw.
+func (k *killer) numbers() string {
+	k.next += 1_000_000
+	return strconv.FormatUint(k.next, 10)
 }
 
 // heard keeps what a producer says, in lines of a word and names:
@@ -208,12 +214,11 @@ func (k *killer) check(f *follower) {
 		k.Wrong("torn", "layout: %v", err)
 	}
 	k.Most("bytes lost until the next producer, at most", lost)
-	k.next += 1_000_000 // more than a producer publishes, of which we may have seen nothing
 }
 
 // last has one more producer begin and end in order: everything must work, and no space be lost.
 func (k *killer) last() error {
-	c, err := start("kill.producer", k.path, "0", strconv.FormatUint(k.next, 10), "end")
+	c, err := start("kill.producer", k.path, "0", k.numbers(), "end")
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func TestShortForms(t *testing.T) {
 		"faults -n 10000",
 		"faults -n 1000 --control",
 		"hostile --for 3s",
-		"hostile --for 1s --control",
+		"hostile --for 2s --control",
 		"full -n 1",
 		"syscalls -n 1",
 	} {
