@@ -205,12 +205,17 @@ func TestAddIsNearLinearAndGetDoesNotScan(t *testing.T) {
 	if err := mf.Remove("hole"); err != nil {
 		t.Fatal(err)
 	}
-	add := func(from, to int) time.Duration {
-		begin := time.Now()
-		for i := from; i < to; i++ {
-			addSlot(t, mf, fmt.Sprint("slot", i), &x, mapfile.WithBuffers(2), title)
+	add := func(from, to int) time.Duration { // of a thousand, the fastest: others use the machine, too
+		best := time.Hour
+		for i := from; i < to; {
+			begin := time.Now()
+			for range 1000 {
+				addSlot(t, mf, fmt.Sprint("slot", i), &x, mapfile.WithBuffers(2), title)
+				i++
+			}
+			best = min(best, time.Since(begin))
 		}
-		return time.Since(begin)
+		return best
 	}
 	gets := func(n int) time.Duration { // the fastest of some: others use the machine, too
 		best := time.Hour
@@ -227,11 +232,12 @@ func TestAddIsNearLinearAndGetDoesNotScan(t *testing.T) {
 	}
 	addFew := add(0, few)
 	getFew := gets(few)
-	addMany := addFew + add(few, many)
+	add(few, many-few)
+	addMany := add(many-few, many)
 	getMany := gets(many)
-	t.Logf("%d slots: %v, 100 look-ups %v; %d slots: %v, 100 look-ups %v", few, addFew, getFew, many, addMany, getMany)
-	if addMany > 25*addFew { // 10 is linear
-		t.Errorf("%d Adds take %v, %d %v", few, addFew, many, addMany)
+	t.Logf("of %d slots: 1000 Adds %v, 100 look-ups %v; of %d: %v, %v", few, addFew, getFew, many, addMany, getMany)
+	if addMany > 5*addFew { // 1 is linear
+		t.Errorf("1000 Adds to %d slots take %v, to %d %v", few, addFew, many, addMany)
 	}
 	if getMany > 6*getFew { // 10 is a scan
 		t.Errorf("100 look-ups take %v of %d slots, %v of %d", getFew, few, getMany, many)

@@ -48,7 +48,7 @@ func TestShortForms(t *testing.T) {
 		"truncate --stride 10009 --mapped-stride 16380 --rounds 0 --control",
 		"faults -n 10000",
 		"faults -n 1000 --control",
-		"hostile --for 3s",
+		"hostile --for 3s --limit 2s",
 		"hostile --for 2s --control",
 		"full -n 1",
 		"syscalls -n 1",
