@@ -23,6 +23,8 @@ import (
 // for a reader that was there all along and for one that comes then, and a successor must get
 // everything in order. Payload and header of a buffer count as one store; subcommand kill dies
 // within.
+//
+// The control leaves the recovery out and looks for what it would have mended.
 
 // deathTimeout is for processes that must be done in milliseconds.
 const deathTimeout = 30 * time.Second
@@ -31,7 +33,7 @@ func newFailpoints() *cobra.Command {
 	var sample float64
 	var only string
 	var workers int
-	return newProof("failpoints", "Die in front of every store of every operation, and of its recovery", false,
+	return newProof("failpoints", "Die in front of every store of every operation, and of its recovery", true,
 		func(cmd *cobra.Command) {
 			cmd.Flags().Float64Var(&sample, "sample", 1, "the part of all deaths to try, chosen by the seed")
 			cmd.Flags().StringVar(&only, "only", "", "operations whose name contains this")
@@ -158,6 +160,10 @@ func (f *failpoints) dieTwice(op *operation, template string, steps []string, k 
 		return 0, nil // said so
 	}
 	left := op.states[index]
+	if f.control {
+		f.checkNotMended(r, where)
+		return index + 1, nil
+	}
 	dead := filepath.Join(r.dir, "dead")
 	if err := copyFile(r.path, dead); err != nil {
 		return 0, err

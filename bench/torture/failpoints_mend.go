@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -153,6 +154,24 @@ func (f *failpoints) checkMended(r *run, where string, left state) {
 		f.Wrong("space lost", "%s; recovered: %d bytes", where, lost)
 	}
 	f.Add("recovered", 1)
+}
+
+// checkNotMended is for the control: what a death leaves for a successor to mend.
+func (f *failpoints) checkNotMended(r *run, where string) {
+	mf, err := mapfile.Open(r.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err == nil {
+		defer mf.Close()
+		err = checkRepaired(mf)
+	}
+	if err != nil {
+		f.Wrong("not repaired", "%s: %v", where, err)
+	}
+	if lost, err := lostSpace(r.path); err != nil || lost != 0 {
+		f.Wrong("space lost", "%s: %d bytes (%v)", where, lost, err)
+	}
 }
 
 // lostSpace is what the file counts as used and nothing can be reached in.

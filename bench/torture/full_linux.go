@@ -63,8 +63,12 @@ func runFull(p *proof, rounds int) error {
 
 // runShortage starts the process that suffers from it.
 func runShortage(p *proof, s *shortage, dir string, rounds int) error {
+	role := "full.victim"
+	if p.control {
+		role = "full.careless"
+	}
 	args := []string{s.name, dir, strconv.Itoa(rounds)}
-	cmd := command("full.victim", args...)
+	cmd := command(role, args...)
 	if s.user != 0 {
 		if os.Geteuid() != 0 {
 			p.Logf("SKIPPED: %s: it does not bind root, and only root can be somebody else", s.name)
@@ -79,7 +83,7 @@ func runShortage(p *proof, s *shortage, dir string, rounds int) error {
 		cmd.Path = self
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: s.user, Gid: s.user}}
 	}
-	c, err := startCommand("full.victim", cmd)
+	c, err := startCommand(role, cmd)
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -14,7 +17,38 @@ import (
 	"github.com/gomapfile/mapfile/mapfile/region"
 )
 
-func init() { roles["full.victim"] = fullVictim }
+func init() {
+	roles["full.victim"] = fullVictim
+	roles["full.careless"] = fullCareless
+}
+
+// fullCareless maps a file that is longer than there is room for, and stores into all of it.
+func fullCareless(args []string) error {
+	kind, dir := args[0], args[1]
+	if kind == "address" {
+		return nil // a mapping that fails is seen by everybody
+	}
+	signal.Ignore(unix.SIGXFSZ) // as Go does for the library: the limit shows as an error
+	if _, err := squeeze(kind, dir); err != nil {
+		return err
+	}
+	file, err := os.Create(filepath.Join(dir, "careless"))
+	if err != nil {
+		return err
+	}
+	const length = 2 << 20
+	if err := file.Truncate(length); err != nil {
+		return nil // the limit on the length of files was told: nothing to be careless with
+	}
+	mem, err := unix.Mmap(int(file.Fd()), 0, length, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return err
+	}
+	for i := range mem {
+		mem[i] = 1
+	}
+	return nil
+}
 
 // fullVictim publishes, has its room taken away, and goes on trying.
 func fullVictim(args []string) error {
@@ -223,12 +257,29 @@ func (v *poorProducer) recover() error {
 	return nil
 }
 
+// startThreads has the Go runtime start threads, which stay: one that cannot be started ends any Go program, and a
+// thread's stack is address space.
+func startThreads() {
+	var all sync.WaitGroup
+	for range 30 {
+		all.Go(func() {
+			pause := unix.NsecToTimespec(50e6)
+			unix.Nanosleep(&pause, nil)
+		})
+	}
+	all.Wait()
+}
+
 // runOutOfAddresses opens a file until there is no address space for another mapping, and lets a producer grow that
 // has a small one.
 func runOutOfAddresses(path string) error {
 	defer os.Remove(path)
+	// Go ends when it gets no memory for itself: it gets all that it needs before, and a little room is left to it.
+	startThreads()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	large := makePayload(nil, 24<<20, stamp{2, 2, 0})
 	want := makePayload(nil, 1<<20, stamp{1, 1, 0})
+	raw := mapfile.Raw{Payload: make([]byte, 0, len(large))}
 	used, err := addressSpaceInUse()
 	if err != nil {
 		return err
@@ -263,7 +314,9 @@ func runOutOfAddresses(path string) error {
 	}
 	if len(open) < 3 || len(open) == 10_000 {
 		say("wrong %d files could be opened", len(open))
+		return nil
 	}
+	open[len(open)-1].Close()
 	if err = slot.Set(rawOf(large)); err == nil {
 		err = slot.Update()
 	}
@@ -275,7 +328,6 @@ func runOutOfAddresses(path string) error {
 		want = large
 	}
 	for _, mf := range open[:3] {
-		var raw mapfile.Raw
 		err := mf.GetInto("a", &raw)
 		if bytes.Equal(want, large) && err != nil { // it cannot reach where the value has moved
 			say("refused")
@@ -299,7 +351,6 @@ func runOutOfAddresses(path string) error {
 		return nil
 	}
 	defer mf.Close()
-	var raw mapfile.Raw
 	if err := mf.GetInto("a", &raw); err != nil || !bytes.Equal(raw.Payload, large) {
 		say("wrong with room: %d bytes, %v", len(raw.Payload), err)
 	}

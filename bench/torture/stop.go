@@ -19,27 +19,25 @@ import (
 // frozen one goes on rightly.
 //
 // The control has everybody take a lock of the whole file around each operation, as programs do that
-// share memory under a semaphore: then everybody waits for the frozen one.
+// share memory under a semaphore: then everybody waits for the frozen one, if it was frozen with the lock.
+// It ends with the first that was.
 
-const (
-	stopLockTimeout = 100 * time.Millisecond // for structural locks
-	// stopBound is for how long a call may take on a machine that is busy with other things.
-	stopBound = 250 * time.Millisecond
-)
+const stopLockTimeout = 100 * time.Millisecond // for structural locks
 
 func newStop() *cobra.Command {
 	var n int
-	var pause time.Duration
+	var pause, limit time.Duration
 	return newProof("stop", "Freeze writers, readers and waiters in the middle of it", true,
 		func(cmd *cobra.Command) {
 			cmd.Flags().IntVarP(&n, "n", "n", 30, "freezes of each: writer, reader, waiter")
 			cmd.Flags().DurationVar(&pause, "for", 2*time.Second, "how long each is frozen")
+			cmd.Flags().DurationVar(&limit, "limit", 250*time.Millisecond, "how long a call may take, on a machine that is busy with other things, too")
 		},
 		func(p *proof) error {
 			for _, name := range []string{"waited", "errors", "not resumed"} {
 				p.Add(name, 0)
 			}
-			s := &stopper{proof: p, path: filepath.Join(p.dir, "stop.map"), pause: max(pause, 2*stopBound)}
+			s := &stopper{proof: p, path: filepath.Join(p.dir, "stop.map"), pause: max(pause, 2*limit), limit: limit}
 			return s.run(n)
 		})
 }
@@ -49,6 +47,7 @@ type stopper struct {
 	*proof
 	path    string
 	pause   time.Duration
+	limit   time.Duration
 	members []*member
 	asked   int
 }
@@ -85,7 +84,7 @@ func (s *stopper) run(n int) error {
 	rng := s.rand(1)
 	for round := range n {
 		for _, target := range []int{0, 2, 4} {
-			if s.done() {
+			if s.done() || s.control && s.Wrongs() > 0 {
 				return nil
 			}
 			time.Sleep(time.Duration(rng.IntN(20_000)) * time.Microsecond)
@@ -172,7 +171,7 @@ func (s *stopper) tryTakeOver() {
 		_, err = mf.Add("writer/0/8", numbered("writer/0/8", 8, 1))
 		mf.Close()
 	}
-	if took := time.Since(start); took > 2*stopLockTimeout+stopBound {
+	if took := time.Since(start); took > 2*stopLockTimeout+s.limit {
 		s.Wrong("waited", "to be refused: %v", took)
 	}
 	switch {
@@ -191,7 +190,7 @@ func (s *stopper) askAll(but *member, when string) error {
 		if m == but {
 			continue
 		}
-		r, err := s.ask(m, s.pause/2+stopBound)
+		r, err := s.ask(m, s.pause/2+s.limit)
 		if errors.Is(err, errSilent) {
 			s.Wrong("waited", "%s, %s: no call ends", m.name, when)
 			continue
@@ -204,10 +203,10 @@ func (s *stopper) askAll(but *member, when string) error {
 		}
 		s.Most("longest call, µs", r.longest.Microseconds())
 		s.Add("calls meanwhile", r.calls)
-		if r.longest > stopBound {
+		if r.longest > s.limit {
 			s.Wrong("waited", "%s, %s: a call took %v", m.name, when, r.longest)
 		}
-		if r.structural > stopLockTimeout+stopBound {
+		if r.structural > stopLockTimeout+s.limit {
 			s.Wrong("waited", "%s, %s: a change of structure took %v", m.name, when, r.structural)
 		}
 		if r.calls == 0 && m.name != "waiter" {
