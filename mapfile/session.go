@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,13 +82,16 @@ func newSession(f *file, c *config) (*session, error) {
 }
 
 // selfTestLocks refuses file systems on which locks do not exclude: there two producers would write
-// one slot.
+// one slot. Without /proc a new file, which has no name yet, is not tested: who joins it does that.
 func (s *session) selfTestLocks() error {
-	return filelock.SelfTest(s.region.Fd(), layout.SelfTestLockOff, func() (uintptr, func() error, error) {
-		second, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", s.region.Fd()), os.O_RDWR, 0)
-		if err != nil { // no /proc
-			second, err = os.OpenFile(s.abs, os.O_RDWR, 0)
+	path := fmt.Sprintf("/proc/self/fd/%d", s.region.Fd())
+	if _, err := os.Stat(path); err != nil {
+		if path = s.abs; s.identity() != nil {
+			return nil
 		}
+	}
+	return filelock.SelfTest(s.region.Fd(), layout.SelfTestLockOff, func() (uintptr, func() error, error) {
+		second, err := os.OpenFile(path, os.O_RDWR, 0)
 		if err != nil {
 			return 0, nil, err
 		}
@@ -143,10 +147,13 @@ func (s *session) freeRecord(m shm.Mem, refused *[layout.NumSessions]bool) (int,
 			break
 		}
 	}
-	if best < 0 {
-		return 0, fmt.Errorf("%w: %d producers have the file open", ErrFull, layout.NumSessions)
+	switch {
+	case best >= 0:
+		return best, nil
+	case slices.Contains(refused[:], true):
+		return 0, fmt.Errorf("%w: a reader holds locks of producers that have ended; see who has the file open", ErrLocked)
 	}
-	return best, nil
+	return 0, fmt.Errorf("%w: %d producers have the file open", ErrFull, layout.NumSessions)
 }
 
 // credible leaves out numbers that nobody can have counted up to: records have no checksum, and a damaged

@@ -18,7 +18,10 @@ import (
 )
 
 // failpoints: a process dies in front of each store of each operation that changes a file, one run
-// for each, and its successor dies in front of each store of the recovery, again one run for each.
+// for each, and its successor dies in front of each store of the recovery, again one run for each. Of
+// such second deaths a few at random must do where they teach little: behind the recovery, in what the
+// successor does then, and where one of the two deaths is at a store that is one of many alike, once
+// for each slot or word of the free map.
 // What is left must be a state before or after a step that the operation is promised to consist of,
 // for a reader that was there all along and for one that comes then, and a successor must get
 // everything in order. Payload and header of a buffer count as one store; subcommand kill dies
@@ -30,17 +33,18 @@ import (
 const deathTimeout = 30 * time.Second
 
 func newFailpoints() *cobra.Command {
-	var sample float64
+	var sample, rest float64
 	var only string
 	var workers int
 	return newProof("failpoints", "Die in front of every store of every operation, and of its recovery", true,
 		func(cmd *cobra.Command) {
 			cmd.Flags().Float64Var(&sample, "sample", 1, "the part of all deaths to try, chosen by the seed")
+			cmd.Flags().Float64Var(&rest, "rest", 0.02, "the part of second deaths that teach little: behind the recovery, or where a store is one of many alike")
 			cmd.Flags().StringVar(&only, "only", "", "operations whose name contains this")
 			cmd.Flags().IntVar(&workers, "workers", 4*runtime.NumCPU(), "runs at the same time; they sleep a lot")
 		},
 		func(p *proof) error {
-			f := &failpoints{proof: p, sample: sample, workers: max(workers, 1)}
+			f := &failpoints{proof: p, sample: sample, rest: rest, workers: max(workers, 1)}
 			for i, op := range operations {
 				if p.done() || !strings.Contains(op.name, only) {
 					continue
@@ -58,6 +62,7 @@ func newFailpoints() *cobra.Command {
 type failpoints struct {
 	*proof
 	sample  float64
+	rest    float64
 	workers int
 }
 
@@ -169,16 +174,25 @@ func (f *failpoints) dieTwice(op *operation, template string, steps []string, k 
 		return 0, err
 	}
 	// Count the steps of the recovery; then die at each.
-	mendSteps, err := dieAt(mendName, r.path, 0, left.String())
+	mendSteps, recovery, err := mendSteps(r.path, left)
 	if err != nil {
 		f.Wrong("not recovered", "%s: %v", where, err)
 		return index + 1, nil
 	}
 	f.checkMended(r, where, left)
+	repeated, alike := areRepeated(mendSteps), k <= len(steps) && areRepeated(steps)[k-1]
 	for j := 1; j <= len(mendSteps) && !f.done(); j++ {
-		if rng.Float64() >= f.sample {
+		part, kind := f.sample, "deaths in recovery"
+		if j > recovery {
+			kind = "deaths after recovery"
+		}
+		if j > recovery || alike || repeated[j-1] {
+			part *= f.rest
+		}
+		if rng.Float64() >= part {
 			continue
 		}
+		f.Add(kind, 1)
 		if err := f.dieInMend(op, dead, left, j, where+"; recovery, step "+strconv.Itoa(j)+": "+mendSteps[j-1]); err != nil {
 			return 0, err
 		}
@@ -196,13 +210,12 @@ func (f *failpoints) dieInMend(op *operation, dead string, left state, j int, wh
 	if _, err := dieAt(mendName, r.path, j, left.String()); err != nil {
 		return err
 	}
-	f.Add("deaths in recovery", 1)
 	index := f.check(r, where, mendStates(left))
 	if index < 0 {
 		return nil
 	}
 	left = mendStates(left)[index]
-	if err := mend(r.path, left); err != nil {
+	if err := mend(r.path, left, func() {}); err != nil {
 		f.Wrong("not recovered", "%s: %v", where, err)
 		return nil
 	}
@@ -223,7 +236,7 @@ func init() {
 			return err
 		}
 		begin := func(path string) (func() error, error) {
-			return func() error { return mend(path, parseState(args[3])) }, nil
+			return func() error { return mend(path, parseState(args[3]), func() { say("recovered") }) }, nil
 		}
 		for _, op := range operations {
 			if op.name == name {
@@ -257,7 +270,7 @@ func init() {
 }
 
 // dieAt runs an operation in a process that dies in front of its k-th store, or after the last. With k
-// = 0 it does not die, and tells where it stores.
+// = 0 it does not die, and tells where it stores, and when it has recovered.
 func dieAt(name, path string, k int, args ...string) (steps []string, err error) {
 	c, err := start(dieRole, append([]string{name, path, strconv.Itoa(k)}, args...)...)
 	if err != nil {
@@ -272,6 +285,9 @@ func dieAt(name, path string, k int, args ...string) (steps []string, err error)
 		if err != nil {
 			return nil, err
 		}
+		if line == "recovered" && k > 0 {
+			continue
+		}
 		if line == "done" {
 			if k > 0 {
 				return nil, fmt.Errorf("%s has fewer steps than %d", name, k)
@@ -280,6 +296,35 @@ func dieAt(name, path string, k int, args ...string) (steps []string, err error)
 		}
 		steps = append(steps, strings.TrimPrefix(line, "step "))
 	}
+}
+
+// mendSteps lists the stores of the successor, the first of which are the recovery.
+func mendSteps(path string, left state) (steps []string, recovery int, err error) {
+	lines, err := dieAt(mendName, path, 0, left.String())
+	for _, line := range lines {
+		if line == "recovered" {
+			recovery = len(steps)
+			continue
+		}
+		steps = append(steps, line)
+	}
+	return steps, recovery, err
+}
+
+// areRepeated tells which steps are more of the same: neither one of the first stores of a place in the
+// code nor its last.
+func areRepeated(steps []string) []bool {
+	const first = 8
+	repeated, seen, last := make([]bool, len(steps)), map[string]int{}, map[string]int{}
+	for i, step := range steps {
+		seen[step]++
+		last[step] = i
+		repeated[i] = seen[step] > first
+	}
+	for _, i := range last {
+		repeated[i] = false
+	}
+	return repeated
 }
 
 // caller names the code that stores: the first that is not of the packages that do it for others.

@@ -12,8 +12,9 @@ import (
 	"github.com/gomapfile/mapfile/mapfile"
 )
 
-// What a successor does after a death, in the steps of mendStates: it takes all slots over, publishes
-// all in one commit, in which one of them grows, removes one, adds one and publishes that.
+// What a successor does after a death, in the steps of mendStates: it takes all slots over, which is the
+// recovery, and then uses what it has: it publishes all in one commit, in which one of them grows,
+// removes one, adds one and publishes that.
 
 const added = "zz-mended" // the last by name: another successor removes it first
 
@@ -59,8 +60,8 @@ func mendStates(left state) []state {
 	return append(states, all.with(added, 0), all.with(added, number+1))
 }
 
-// mend is the successor.
-func mend(path string, left state) (err error) {
+// mend is the successor. It calls recovered when it has everything.
+func mend(path string, left state, recovered func()) (err error) {
 	mf, err := mapfile.OpenOrCreate(path, mapfile.WithHeartbeat(time.Hour))
 	if err != nil {
 		return err
@@ -87,6 +88,7 @@ func mend(path string, left state) (err error) {
 	if err := checkRepaired(mf); err != nil {
 		return err
 	}
+	recovered()
 	if err := mf.UpdateSlots(slots...); err != nil {
 		return err
 	}

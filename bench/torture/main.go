@@ -24,14 +24,19 @@ var commands = []func() *cobra.Command{
 	newFailpoints,
 	newReaders,
 	newSnapshot,
+	newGrow,
 	newFlip,
 	newTruncate,
 	newFaults,
 	newHostile,
 	newFull,
 	newSyscalls,
+	newSoak,
 	newStop,
+	newWaiters,
 	newCreators,
+	newFork,
+	newNamespaces,
 }
 
 func main() {

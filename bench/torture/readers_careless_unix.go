@@ -64,20 +64,6 @@ func publishedBuffer(mem []byte, entry uint64) (off uint64, ok bool) {
 	return off, unit != 0 && off+64 <= uint64(len(mem))
 }
 
-// capacityOf is the capacity of a class, as in FORMAT.md.
-func capacityOf(c uint64) uint64 {
-	switch {
-	case c <= 7:
-		return 64 + 128*c
-	case c <= 31:
-		b := uint64(1024) << ((c - 8) / 4)
-		return b + b/4*((c-8)%4)
-	default:
-		b := uint64(65536) << ((c - 32) / 2)
-		return b + b/2*((c-32)%2)
-	}
-}
-
 // entryOffsets finds the directory entries of slots.
 func entryOffsets(path string, names []string) (map[string]uint64, error) {
 	mf, err := mapfile.Open(path)

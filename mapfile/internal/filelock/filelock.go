@@ -28,8 +28,9 @@ var (
 	// errors.ErrUnsupported. There is no silent way to go on without a lock.
 	ErrUnsupported = fmt.Errorf("filelock: open file description locks: %w", errors.ErrUnsupported)
 
-	// ErrNotExclusive: the file system grants the same lock twice, see SelfTest.
-	ErrNotExclusive = errors.New("filelock: this file system grants one lock to two holders")
+	// ErrNotExclusive: the file system grants the same lock twice, see SelfTest. It wraps
+	// errors.ErrUnsupported, too.
+	ErrNotExclusive = fmt.Errorf("filelock: this file system grants one lock to two holders: %w", errors.ErrUnsupported)
 )
 
 // Try takes the exclusive lock of the byte at off for the descriptor fd, which must be open for

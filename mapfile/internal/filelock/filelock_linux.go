@@ -28,7 +28,14 @@ func unlock(fd uintptr, off int64) error {
 	if err != nil {
 		return err
 	}
-	return explain(fcntl(fd, unix.F_OFD_SETLK, &lk))
+	// A lock that stays shuts everybody else out for as long as the file is open, so one refusal (ENOLCK,
+	// EIO of a network file system) is not taken for an answer.
+	for range 3 {
+		if err = fcntl(fd, unix.F_OFD_SETLK, &lk); err == nil {
+			return nil
+		}
+	}
+	return explain(err)
 }
 
 func held(fd uintptr, off int64) (bool, error) {

@@ -259,6 +259,27 @@ func TestInterruptedIsRetriedAndOtherErrorsArePassedOn(t *testing.T) {
 	}
 }
 
+func TestUnlockThatFailsIsTriedAgain(t *testing.T) {
+	path := newFile(t)
+	f, other := open(t, path, os.O_RDWR), open(t, path, os.O_RDWR)
+	mustTry(t, f, nil)
+	calls := 0
+	play(t, func(fd uintptr, cmd int, lk *unix.Flock_t) error {
+		if calls++; calls < 3 {
+			return unix.ENOLCK
+		}
+		return unix.FcntlFlock(fd, cmd, lk)
+	})
+	if err := Unlock(f.Fd(), farOff); err != nil || calls != 3 {
+		t.Errorf("%v after %d calls", err, calls)
+	}
+	mustTry(t, other, nil)
+	play(t, func(uintptr, int, *unix.Flock_t) error { return unix.EIO })
+	if err := Unlock(other.Fd(), farOff); !errors.Is(err, unix.EIO) {
+		t.Errorf("refused again and again: %v", err)
+	}
+}
+
 func TestSelfTestNoticesLocksThatDoNotExclude(t *testing.T) { // D11
 	path := newFile(t)
 	f := open(t, path, os.O_RDWR)

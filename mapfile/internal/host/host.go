@@ -16,7 +16,7 @@ func BootID() [16]byte { return bootID() }
 var bootID = sync.OnceValue(readBootID)
 
 // Uptime is the clock that counts from the machine's boot, through suspends, and that nobody can
-// set. It is the same for all processes of one boot.
+// set. It is the same for all processes of one boot; in a time namespace only if /proc is there.
 func Uptime() time.Duration { return uptime() }
 
 // Program is the name of this process for people.

@@ -2,8 +2,10 @@ package host
 
 import (
 	"encoding/hex"
+	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,5 +28,22 @@ func uptime() time.Duration {
 	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) != nil {
 		return 0
 	}
-	return time.Duration(ts.Nano())
+	return time.Duration(ts.Nano()) - timeNamespace()
 }
+
+// timeNamespace is how far the boot clock of this process is from the machine's: a container may have
+// been given another one.
+var timeNamespace = sync.OnceValue(func() time.Duration {
+	mine, _ := os.Readlink("/proc/self/ns/time")
+	if children, _ := os.Readlink("/proc/self/ns/time_for_children"); mine != children {
+		return 0 // the offsets are those of the children to come
+	}
+	text, _ := os.ReadFile("/proc/self/timens_offsets")
+	for line := range strings.Lines(string(text)) {
+		var s, ns int64
+		if n, _ := fmt.Sscanf(line, "boottime %d %d", &s, &ns); n == 2 {
+			return time.Duration(s)*time.Second + time.Duration(ns)
+		}
+	}
+	return 0
+})
