@@ -17,7 +17,7 @@ func (c *cursor) choose(pub layout.PublishWord, lim *limit) (index int, version 
 	if pub.Marked() && !c.file.evidence {
 		p := pub.Pending()
 		off := c.extent.Buffer(p)
-		seq := shm.Load(v.Word(off))
+		seq := shm.Peek(v.Word(off))
 		if seq <= 2*pub.Version() || seq&1 != 0 {
 			return 0, 0, false, c.badMark(pub, v.Word(off), seq)
 		}
@@ -29,11 +29,16 @@ func (c *cursor) choose(pub layout.PublishWord, lim *limit) (index int, version 
 			return 0, 0, false, err
 		}
 		shm.OrderLoads()
-		if shm.Load(v.Word(off)) != seq {
+		if shm.Peek(v.Word(off)) != seq {
 			return 0, 0, false, errRetry
 		}
 		if in {
 			return p, seq / 2, true, nil
+		}
+		// What was looked at may be of a later commit than the mark: where the published buffer is pinned,
+		// the writer comes around to the pending one before (model session.pml, NO_MARK_RECHECK).
+		if layout.PublishWord(shm.Load(c.pub)) != pub {
+			return 0, 0, false, errRetry
 		}
 	}
 	index, version = pub.Index(), pub.Version()
@@ -42,7 +47,7 @@ func (c *cursor) choose(pub layout.PublishWord, lim *limit) (index int, version 
 	}
 	for {
 		off := c.extent.Buffer(index)
-		if seq := shm.Load(v.Word(off)); seq != 2*version {
+		if seq := shm.Peek(v.Word(off)); seq != 2*version {
 			if err := c.unstable(pub, version); err != nil {
 				return 0, 0, false, err
 			}
@@ -53,7 +58,7 @@ func (c *cursor) choose(pub layout.PublishWord, lim *limit) (index int, version 
 			return 0, 0, false, err
 		}
 		shm.OrderLoads()
-		if shm.Load(v.Word(off)) != 2*version {
+		if shm.Peek(v.Word(off)) != 2*version {
 			return 0, 0, false, errRetry
 		}
 		if in {
@@ -77,7 +82,7 @@ func (c *cursor) badMark(pub layout.PublishWord, word *uint64, seq uint64) error
 		if err := c.unstable(pub, pub.Version()); err != nil {
 			return err
 		}
-		if shm.Load(word) != seq {
+		if shm.Peek(word) != seq {
 			return errRetry
 		}
 	}
@@ -87,7 +92,7 @@ func (c *cursor) badMark(pub layout.PublishWord, word *uint64, seq uint64) error
 // bufferWith finds the buffer that holds a version, complete.
 func (c *cursor) bufferWith(v shm.View, version uint64) int {
 	for i := range c.extent.K {
-		if shm.Load(v.Word(c.extent.Buffer(i))) == 2*version {
+		if shm.Peek(v.Word(c.extent.Buffer(i))) == 2*version {
 			return i
 		}
 	}
@@ -97,8 +102,8 @@ func (c *cursor) bufferWith(v shm.View, version uint64) int {
 // decided tells whether the commit of the buffer at off is inside the limit; without a limit,
 // whether it has been committed.
 func (c *cursor) decided(v shm.View, off uint64, lim *limit) (bool, error) {
-	session := layout.SessionWord(v.Load(off + layout.BufferSessionOff))
-	commit := v.Load(off + layout.BufferCommitOff)
+	session := layout.SessionWord(shm.Peek(v.Word(off + layout.BufferSessionOff)))
+	commit := shm.Peek(v.Word(off + layout.BufferCommitOff))
 	if lim != nil {
 		return lim.inside(session, commit), nil
 	}

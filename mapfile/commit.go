@@ -190,7 +190,7 @@ func (m *member) stage() (err error) {
 }
 
 func (m *member) fillInPlace(number uint64) error {
-	v, ticket := m.slot.take()
+	v, ticket, _ := m.slot.take() // fill looks with mu held
 	f, over, err := m.slot.fillBound(source{v: v, commit: number})
 	if m.ticket = ticket; err != nil || over != nil {
 		m.over = over

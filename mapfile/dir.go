@@ -4,10 +4,13 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"github.com/gomapfile/mapfile/mapfile/region"
 )
 
 // A Dir keeps the map files of a directory open, as a Viewer does: reading, following. It may be used
@@ -43,8 +46,7 @@ func OpenDir(dir string, opts ...Option) (*Dir, error) {
 func (d *Dir) Files() iter.Seq2[*MapFile, error] {
 	return func(yield func(*MapFile, error) bool) {
 		names, err := d.look()
-		if err != nil {
-			yield(nil, err)
+		if err != nil && !yield(nil, err) {
 			return
 		}
 		for _, name := range names {
@@ -70,12 +72,12 @@ func (d *Dir) look() ([]string, error) {
 		return nil, fail("files", d.path, "", ErrClosed)
 	}
 	entries, err := os.ReadDir(d.path)
-	if err != nil {
-		return nil, fail("files", d.path, "", err)
+	if err != nil { // no descriptor left to look with, perhaps: what is open stays in sight
+		return slices.Sorted(maps.Keys(d.files)), fail("files", d.path, "", err)
 	}
 	var names []string
 	for _, e := range entries {
-		if kind := e.Type(); kind.IsRegular() || kind&fs.ModeSymlink != 0 {
+		if kind := e.Type(); (kind.IsRegular() || kind&fs.ModeSymlink != 0) && !region.IsTempName(e.Name()) {
 			names = append(names, e.Name())
 		}
 	}

@@ -30,5 +30,8 @@
 //
 // The path is the caller's choice. On a tmpfs such as /dev/shm, publishing never waits for a disk; a
 // disk file survives a reboot, and Sync makes it durable. Do not watch map files with inotify: writes
-// to mapped memory are not seen by it, nor by the file's modification time. Use Watch.
+// to mapped memory are not seen by it, nor by the file's modification time. Use Watch. For the same
+// reason programs that clean up by age may take a live file for an old one: exempt the directory. What
+// a user left in /dev/shm may be removed when the user logs out (RemoveIPC of systemd). A producer whose
+// file is removed learns it within a heartbeat, by ErrSuperseded; OpenOrCreate then makes a new one.
 package mapfile

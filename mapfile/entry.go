@@ -128,7 +128,7 @@ func (f *file) findInChain(name string, hash uint32, l *label) (entryRef, layout
 		return entryRef{}, 0, false
 	}
 	n := f.numEntries()
-	next := f.at(bucket + 4).Load32(bucket)
+	next := shm.Peek32(f.at(bucket + 4).Word32(bucket))
 	// A chain ends, but for one that somebody changes meanwhile, or has damaged: a walk that comes back to
 	// an entry it remembers goes in a circle. It remembers the first, 2nd, 4th, 8th …
 	for step, known := uint32(0), uint32(0); step < n; step++ {

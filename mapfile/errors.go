@@ -28,7 +28,7 @@ func (e *Error) Error() string {
 	}
 	b.WriteString(": ")
 	if e.Err != nil {
-		b.WriteString(e.Err.Error())
+		b.WriteString(visible(e.Err.Error())) // the system's errors repeat paths as they are
 	}
 	return b.String()
 }
@@ -38,12 +38,12 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // The sentinels: one for each case that a caller would treat differently.
 var (
-	ErrClosed   = errors.New("the handle is closed, or was never opened")
+	ErrClosed   = errors.New("the handle is closed, or was never opened; open the path again")
 	ErrReadOnly = errors.New("the file was opened for reading; use OpenOrCreate to produce")
 
-	ErrNoSlot       = errors.New("no such slot")
-	ErrNotPublished = errors.New("the slot has no value yet: its producer has not called Update")
-	ErrSlotExists   = errors.New("this handle has added a slot of that name already")
+	ErrNoSlot       = errors.New("no such slot; Slots lists those that there are")
+	ErrNotPublished = errors.New("the slot has no value yet: its producer has not called Update; Watch tells when it has")
+	ErrSlotExists   = errors.New("this handle has added a slot of that name already; Set binds it to another object")
 
 	ErrOwned  = errors.New("owned by another producer")
 	ErrLocked = errors.New("the file's structure is locked by somebody else")

@@ -38,7 +38,11 @@ type file struct {
 	// lenientUntil: read on until then though the file is superseded. A reader that follows does, while
 	// there is no other file at the path.
 	lenientUntil atomic.Int64
-	identified   atomic.Int64 // when a reader that follows last compared the path with the file
+
+	// moved: the file was marked as removed before it was opened here, and is what the path names. Its
+	// producer lost it from another path. Read on, unless a Recreate replaces it here, too.
+	moved      bool
+	identified atomic.Int64 // when a reader that follows last compared the path with the file
 
 	length      atomic.Uint64 // of the file when it was last asked for; see size
 	stuckChange atomic.Uint64 // change count, odd, that a lookup has waited for in vain
@@ -75,6 +79,13 @@ func newFile(path string, r *region.Region, c *config) (*file, error) {
 	if err := f.checkHeader(); err != nil {
 		return nil, err
 	}
+	if err := f.guard(func() error {
+		f.moved = f.view().Load(layout.SupersededOff) == layout.Removed
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	f.moved = f.moved && f.identity() == nil
 	if f.id.BootID != host.BootID() {
 		held, err := f.anyLockHeld()
 		if err != nil {
@@ -164,22 +175,27 @@ func (f *file) size() uint64 {
 // opening, a larger one is mapped, and the old one stays until Close.
 func (f *file) at(end uint64) shm.View {
 	v := f.view()
-	if end <= v.Len() || end > f.size() {
+	if end <= v.Len() {
+		return v
+	}
+	size := f.size()
+	if end > size {
 		return v // what lies beyond is refused by the window's own bounds
 	}
-	return f.reach(end)
-}
-
-func (f *file) reach(end uint64) shm.View {
-	if err := f.region.Reach(int64(end)); err != nil {
-		panic(shm.Bounds{Off: end})
+	// All of the file at once: a process has room for some ten thousand windows, a file for more slots.
+	if err := f.region.Reach(int64(size)); err != nil {
+		panic(shm.Refused{Err: err})
 	}
 	return f.setWindow()
 }
 
+// viewOf is where the bytes of an open file are. A variable for the test that puts them where the race
+// detector sees them.
+var viewOf = func(r *region.Region) shm.View { return shm.NewView(r.View()) }
+
 // setWindow takes the region's window.
 func (f *file) setWindow() shm.View {
-	v := shm.NewView(f.region.View())
+	v := viewOf(f.region)
 	f.mapped.Store(v, nil)
 	f.window.Store(&v)
 	return v
@@ -234,7 +250,9 @@ func markError(mark uint64) error {
 }
 
 // lenient tells whether to read on though the file is superseded.
-func (f *file) lenient() bool { return int64(host.Uptime()) < f.lenientUntil.Load() }
+func (f *file) lenient() bool {
+	return f.moved && f.view().Load(layout.SupersededOff) == layout.Removed || int64(host.Uptime()) < f.lenientUntil.Load()
+}
 
 // identity compares the path with the open file: nil if it still names it, ErrSuperseded if another
 // file or none is there.
@@ -245,10 +263,33 @@ func (f *file) identity() error {
 		return fmt.Errorf("%w (removed)", ErrSuperseded)
 	case err != nil:
 		return nil // a directory that cannot be searched now says nothing about the file
-	case !same:
+	case !same, f.copied():
 		return ErrSuperseded
 	}
 	return nil
+}
+
+// copied tells whether the file was copied under its reader: an overlay does that when somebody first opens
+// it for writing, and shows the old inode number for the copy, so that only the content tells. Whoever
+// writes begins a session, in the copy.
+func (f *file) copied() bool {
+	if fs, err := f.region.FileSystem(); err != nil || fs.Name != "overlay" || f.own.Load() != nil {
+		return false
+	}
+	there, err := region.Open(f.abs, false)
+	if err != nil {
+		return false
+	}
+	defer there.Close()
+	var next uint64
+	err = shm.Guard(func() error { // first the one that can only be ahead
+		next = shm.NewView(there.View()).Load(layout.NextSessionOff)
+		if next <= f.view().Load(layout.NextSessionOff) {
+			next = 0
+		}
+		return nil
+	})
+	return err == nil && next != 0
 }
 
 // close unmaps. Reads in flight end with ErrClosed.

@@ -47,7 +47,18 @@ func Get[T any](from Getter, name string) (T, error) {
 	if x, ok := v.(*T); ok {
 		return *x, nil
 	}
-	return zero, fail("get", "", name, fmt.Errorf("%w: it holds a %T, not a %v", ErrType, v, reflect.TypeFor[T]()))
+	return zero, fail("get", pathOf(from), name, fmt.Errorf("%w: it holds a %T, not a %v", ErrType, v, reflect.TypeFor[T]()))
+}
+
+// pathOf is for messages; a Getter of somebody else has none.
+func pathOf(from Getter) string {
+	switch from := from.(type) {
+	case *MapFile:
+		return from.Path()
+	case *Snapshot:
+		return from.path
+	}
+	return ""
 }
 
 // A SlotReader is a consumer's handle for reading one slot often. It may be used by several
@@ -138,7 +149,7 @@ func (r *SlotReader) Inspect() (codec.Node, Stamp, error) {
 }
 
 // Version returns the version that is published, by one load: is there anything new? 0: no value yet,
-// or no slot. In the middle of a commit it may be the version before.
+// or no slot.
 func (r *SlotReader) Version() uint64 {
 	defer runtime.KeepAlive(r)
 	if r == nil {
@@ -148,9 +159,10 @@ func (r *SlotReader) Version() uint64 {
 	if err != nil {
 		return 0
 	}
-	version := uint64(0)
+	version, marked := uint64(0), false
+	var c *cursor
 	f.guard(func() error {
-		c := r.at.Load()
+		c = r.at.Load()
 		if c == nil || c.file != f || c.gone() {
 			ref, ext, ok := f.find(r.name)
 			if !ok {
@@ -159,9 +171,16 @@ func (r *SlotReader) Version() uint64 {
 			c = f.newCursor(ref, ext)
 			r.at.Store(c)
 		}
-		version = layout.PublishWord(shm.Load(c.pub)).Version()
+		pub := layout.PublishWord(shm.Load(c.pub))
+		version, marked = pub.Version(), pub.Marked()
 		return nil
 	})
+	if marked { // a commit is under way, or decided: its producer may have died before it told in the publish word
+		var val value
+		if _, err := c.read(&val, &how{headOnly: true, anyway: true}); err == nil {
+			version = val.version
+		}
+	}
 	return version
 }
 

@@ -32,7 +32,10 @@ func (sl *slot) move(n uint64) error {
 		}
 		old, next := sl.extent, word.Decode()
 		m := sl.s.mem() // the file may be longer by now
-		sl.copyBuffers(m, &old, &next)
+		// Readers go by the index in the publish word, which stays, modulo the K of the extent: not modulo
+		// the K of every extent since the last publish.
+		index := layout.PublishWord(shm.Load(sl.pub)).Index() % next.K
+		sl.copyBuffers(m, &old, &next, index)
 		// What the lost buffers carried must not be used again; also not after a death.
 		m.Store(sl.ref.off+layout.EntryFloorOff, sl.top)
 		if sl.pinned >= 0 { // what Sync made durable stays so through the move
@@ -43,7 +46,7 @@ func (sl *slot) move(n uint64) error {
 		m.Store(sl.ref.off+layout.EntryExtOff, uint64(word)) // the switch
 		shm.OrderAfterStore(m.Word(sl.ref.off + layout.EntryExtOff))
 		sl.extent = next
-		sl.current %= next.K
+		sl.current = index
 		if sl.pinned >= 0 || sl.pinning >= 0 { // the published buffer is the durable one now
 			if sl.pinned >= 0 {
 				sl.pinned = sl.current
@@ -63,9 +66,9 @@ func (sl *slot) move(n uint64) error {
 	})
 }
 
-// copyBuffers takes the published buffer along at its index modulo the new K, and of the others the
-// newest that find room: snapshots may still look for them.
-func (sl *slot) copyBuffers(m shm.Mem, old, next *layout.Extent) {
+// copyBuffers takes the published buffer along to index target, and of the others the newest that find
+// room: snapshots may still look for them.
+func (sl *slot) copyBuffers(m shm.Mem, old, next *layout.Extent, target int) {
 	copyBuffer := func(from, to int) {
 		src, dst := old.Buffer(from), next.Buffer(to)
 		var head layout.Buffer
@@ -75,7 +78,6 @@ func (sl *slot) copyBuffers(m shm.Mem, old, next *layout.Extent) {
 		m.Store(dst, m.Load(src))
 	}
 	taken := make([]bool, next.K)
-	target := sl.current % next.K
 	copyBuffer(sl.current, target)
 	taken[target] = true
 	others := make([]int, 0, old.K)

@@ -81,6 +81,40 @@ func TestReadersInOtherProcessesFollowTheGrowthOfFileAndSlot(t *testing.T) {
 	}
 }
 
+// A slot that moves twice without a publish between, into extents of other numbers of buffers, keeps its
+// value, although its publish word says where that was two extents ago. (Model move.pml, INDEX_TWICE.)
+func TestSlotThatMovesTwiceBetweenTwoPublishesKeepsItsValue(t *testing.T) {
+	type room struct{ capacity, buffers int } // 0 buffers: by capacity, 8, 4, 3 or 2
+	for _, rooms := range [][]room{
+		{{1 << 10, 0}, {100 << 10, 0}, {500 << 10, 0}, {2 << 20, 0}},
+		{{1 << 10, 3}, {2 << 10, 2}, {4 << 10, 16}},
+	} {
+		for updates := 1; updates <= 8; updates++ {
+			path := filepath.Join(testDir(t), "a.map")
+			value := stampPayload(nil, 500, uint64(updates))
+			for i, room := range rooms {
+				opts := []mapfile.SlotOption{mapfile.WithCapacity(room.capacity)}
+				if room.buffers > 0 {
+					opts = append(opts, mapfile.WithBuffers(room.buffers))
+				}
+				mf := createFile(t, path) // the producer is another one each time, and publishes only at first
+				slot := addSlot(t, mf, "a", &value, opts...)
+				for range updates {
+					if i == 0 {
+						mustUpdate(t, mf)
+					}
+				}
+				number, err := payloadNumber(get[[]byte](t, openFile(t, path), "a"))
+				if err != nil || number != uint64(updates) || slot.Version() != uint64(updates) {
+					t.Errorf("%d updates, extent %d: %d, %v, version %d", updates, i, number, err, slot.Version())
+				}
+				mustBeInOrder(t, mf)
+				mf.Close()
+			}
+		}
+	}
+}
+
 func TestProducersWithSmallWindowsGrowTheSameFile(t *testing.T) {
 	path := filepath.Join(testDir(t), "a.map")
 	reader := createFile(t, path)

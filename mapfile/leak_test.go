@@ -24,7 +24,7 @@ func mapfileGoroutines() int {
 func noMoreGoroutines(t *testing.T, before int) {
 	t.Helper()
 	now := 0
-	for range 200 {
+	for range 4000 {
 		if now = mapfileGoroutines(); now <= before {
 			return
 		}

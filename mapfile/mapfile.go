@@ -117,7 +117,7 @@ func (mf *MapFile) follow(old *file) (changed bool) {
 		return true
 	}
 	f, err := openFile(old.abs, false, mf.config)
-	if err == nil && f.id.FileID == old.id.FileID {
+	if err == nil && f.id.FileID == old.id.FileID && !old.copied() {
 		f.close()
 		err = fs.ErrNotExist
 	}

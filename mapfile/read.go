@@ -173,7 +173,7 @@ func (c *cursor) copyValue(val *value, h *how) error {
 	v := c.file.at(c.extent.End())
 	buf := v.Bytes(off, layout.BufferHeadLen+c.extent.Capacity)
 	seq := v.Word(off)
-	if now := shm.Load(seq); now != 2*version {
+	if now := shm.Peek(seq); now != 2*version {
 		if err := c.unstable(pub, version); err != nil {
 			return err
 		}
@@ -204,7 +204,7 @@ func (c *cursor) copyValue(val *value, h *how) error {
 			return errRetry
 		}
 	}
-	if shm.Load(seq) != 2*version {
+	if shm.Peek(seq) != 2*version {
 		return errRetry
 	}
 	if shm.Load(c.ext) != uint64(c.extent.Word) {
@@ -225,6 +225,8 @@ func (c *cursor) copyValue(val *value, h *how) error {
 
 // copyPayload copies mapped bytes into dst's memory, or more. Where they are beyond the end of the file
 // it faults, before memory is taken for what is not there.
+//
+//go:norace
 func copyPayload(dst, mapped []byte) []byte {
 	if n := len(mapped); n > maxUnseen {
 		runtime.KeepAlive(mapped[n-1])

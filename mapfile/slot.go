@@ -137,12 +137,12 @@ func boundType(v any) (reflect.Type, error) {
 }
 
 // take returns the bound object and a ticket: of two encodings of a slot the one with the higher
-// ticket is not older. It is called with the Locker held.
-func (sl *slot) take() (any, uint64) {
+// ticket is not older. It is called with the Locker held. The error is that of a slot that has ended.
+func (sl *slot) take() (any, uint64, error) {
 	sl.binding.Lock()
 	defer sl.binding.Unlock()
 	sl.tickets++
-	return sl.bound, sl.tickets
+	return sl.bound, sl.tickets, sl.ended
 }
 
 // attach makes the handle of an entry that is ours by now: under the structure lock.
@@ -236,11 +236,10 @@ func (f *file) explainFill(err error) error {
 // recoverFill is shm.Recovered where a codec runs: a panic of the codec is an error of encoding.
 func recoverFill(old bool, r any) error {
 	switch r := r.(type) {
-	case shm.Bounds, runtime.Error:
+	case shm.Bounds, shm.Refused:
+		return shm.Recovered(old, r)
+	case runtime.Error:
 		if _, isFault := r.(interface{ Addr() uintptr }); isFault {
-			return shm.Recovered(old, r)
-		}
-		if _, isBounds := r.(shm.Bounds); isBounds {
 			return shm.Recovered(old, r)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // quoteGraphic quotes a name from a file or a caller, with everything escaped that could control a
@@ -16,4 +17,21 @@ func printable(s string) string {
 		return s
 	}
 	return quoteGraphic(s)
+}
+
+// visible is for whole texts, which may hold names that somebody else has chosen: what could control a
+// terminal is escaped, and there is one line.
+func visible(s string) string {
+	s = strings.ReplaceAll(s, "\n", "; ") // of errors.Join
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if unicode.IsGraphic(r) && (r != utf8.RuneError || n > 1) {
+			b.WriteString(s[:n])
+		} else {
+			b.WriteString(strings.Trim(quoteGraphic(s[:n]), `"`))
+		}
+		s = s[n:]
+	}
+	return b.String()
 }

@@ -71,7 +71,7 @@ func (sl *slot) fillLocked() (overflow []byte, ticket uint64, locked bool, err e
 	if !sl.mu.TryLock() {
 		return nil, 0, false, nil
 	}
-	v, ticket := sl.take()
+	v, ticket, _ := sl.take() // fill looks with mu held
 	_, overflow, err = sl.fillBound(source{v: v, commit: sl.s.commitNumber(), show: true})
 	return overflow, ticket, true, err
 }
@@ -176,12 +176,14 @@ func (sl *slot) stageLocked() (*staging, error) {
 
 // stage encodes the bound object into private memory.
 func (sl *slot) stage() (*staging, error) {
-	v, ticket := sl.take()
+	v, ticket, err := sl.take()
+	if err != nil {
+		return nil, err // before the codec has its say
+	}
 	st := stagings.Get().(*staging)
 	st.ticket = ticket
 	if raw, ok := v.(*Raw); ok {
-		err := checkPayload(raw.Payload)
-		if err == nil {
+		if err = checkPayload(raw.Payload); err == nil {
 			st.buf = append(st.buf[:0], raw.Payload...)
 		}
 		return st, err

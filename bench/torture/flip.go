@@ -154,7 +154,7 @@ func (f *flip) read(at int, value byte) (noticed bool) {
 	}); err != nil {
 		f.Wrong("panics", "%s: %v", what(), err)
 	}
-	if took := time.Since(start); took > time.Second {
+	if took := time.Since(start); took > hangs {
 		f.Wrong("slow", "%s: reading took %v", what(), took)
 	}
 	return noticed
@@ -206,7 +206,7 @@ func (f *flip) fresh(what func() string, deep bool) (noticed bool) {
 	}); err != nil {
 		f.Wrong("panics", "%s: %v", what(), err)
 	}
-	if took := time.Since(start); took > time.Second {
+	if took := time.Since(start); took > hangs {
 		f.Wrong("slow", "%s: took %v", what(), took)
 	}
 	return noticed

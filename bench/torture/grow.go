@@ -47,7 +47,7 @@ func (p *proof) grow(g *growSettings) error {
 		p.Skip("the control needs mmap")
 		return nil
 	}
-	for _, name := range []string{"torn", "gone back", "mixed", "not listed", "errors", "faults", "damaged", "too long", "space lost", "busy"} {
+	for _, name := range []string{"torn", "gone back", "mixed", "lost", "not listed", "errors", "faults", "damaged", "too long", "space lost", "busy"} {
 		p.Add(name, 0)
 	}
 	for _, part := range g.parts {

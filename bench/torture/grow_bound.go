@@ -4,16 +4,17 @@ import "math"
 
 // How long a file may be: the bound of grow, and what it is counted in. Nothing of this asks the library.
 //
-// A slot that was added without options and whose largest payload so far had n bytes holds K buffers of n, rounded
-// up to a class (by a quarter at most up to 64 KiB, by a half above) and with a header of 64 bytes, and a label; the
-// directory has a bit more than two entries for as many slots as there ever were at one time. That is 1.3 KiB for 8
-// bytes, and four to six times n for payloads from 2 KiB to 256 KiB. A payload that shrinks gives nothing back.
+// A slot that was added without options holds K buffers for its largest payload so far, rounded up to a
+// class (by a quarter at most up to 64 KiB, by a half above), each with a header of 64 bytes, and a label.
+// The directory has room for up to twice as many entries as there ever were slots at one time, and an
+// index. That is 1.4 KiB for a payload of 8 bytes, and four to six times the payload from 2 KiB to 256 KiB.
+// A payload that shrinks gives nothing back; Remove does.
 //
-// A file is at most 2½ times as long as what all slots held at one time, and 1 MiB: as much again may be in holes,
-// each too short for what was asked for, and when there is none that is long enough the file grows by a quarter.
-// Measured were 1.2 to 1.9 times. That is for sizes that have nothing to do with the order in which slots go: who
-// chooses what to remove for that purpose can make any allocator that moves nothing need more (of first fit it is
-// known that it is the logarithm, to base 2, of the largest extent by the smallest: here up to 13 times).
+// A file is at most 2½ times as long as what slots and directory held at one time, and 1 MiB: as much again
+// may be in holes, each too short for what was asked for, and when none is long enough the file grows by a
+// quarter. Measured were 1.1 to 1.9 times. That is for slots that come and go without regard to where they
+// lie: who chooses which ones to remove can make any allocator that moves nothing need more. For first fit
+// it is known to be about the logarithm, to base 2, of the longest run over the shortest.
 
 const (
 	// growFactor is that of the bound, in halves.

@@ -24,26 +24,28 @@ func TestMain(m *testing.M) {
 }
 
 // TestShortForms runs every proof small, each as a process of its own.
-//
-// They are not part of the gate yet: the proofs are still being written.
 func TestShortForms(t *testing.T) {
-	if os.Getenv("MAPFILE_TORTURE") == "" {
-		t.Skip("SKIPPED: set MAPFILE_TORTURE=1 to run the proofs")
+	switch {
+	case testing.Short():
+		t.Skip("SKIPPED: the proofs take a minute or two")
+	case raceEnabled:
+		t.Skip("SKIPPED: the race detector does not see what processes share")
 	}
 	for _, line := range []string{
 		"kill -n 60",
 		"kill -n 100 --control",
-		"failpoints --sample 0.015",
+		"failpoints --sample 0.02",
+		"failpoints --sample 0.1 --only commit --control",
 		"readers --reads 200000",
 		"readers --reads 2000000 --control",
 		"snapshot -n 20000",
 		"snapshot -n 20000 --control",
-		"grow --bytes 33554432 --slots 5000 --changes 10000 --live 16777216",
-		"grow --bytes 33554432 --slots 5000 --changes 10000 --live 16777216 --control",
+		"grow --bytes 16777216 --slots 3000 --changes 6000 --live 8388608",
+		"grow --bytes 16777216 --slots 3000 --changes 6000 --live 8388608 --control",
 		"waiters --publishes 3000 --watchers 200 --processes 8",
 		"waiters --publishes 3000 --control",
-		"stop -n 2 --for 500ms",
-		"stop -n 2 --for 500ms --control",
+		"stop -n 1 --for 2s --limit 1s",
+		"stop -n 10 --for 1s --limit 500ms --control",
 		"creators -n 60",
 		"creators -n 60 --control",
 		"fork -n 10",
@@ -59,6 +61,7 @@ func TestShortForms(t *testing.T) {
 		"hostile --for 3s --limit 2s",
 		"hostile --for 2s --control",
 		"full -n 1",
+		"full -n 1 --control",
 		"syscalls --sample 8",
 		"syscalls --sample 1 --control",
 		"soak --for 2s --every 50ms --pause 200ms",

@@ -1,8 +1,10 @@
 package hbookcodec_test
 
 import (
+	"reflect"
 	"testing"
 
+	"github.com/gomapfile/mapfile/codec/codectest"
 	hbookcodec "github.com/gomapfile/mapfile/codec/hbook"
 	"go-hep.org/x/hep/hbook"
 	"google.golang.org/protobuf/proto"
@@ -35,4 +37,18 @@ func FuzzDecode(f *testing.F) {
 			try(t, payload, dirty)
 		}
 	})
+}
+
+// FuzzCodec: the promises of a codec, and the schemas of the three messages.
+func FuzzCodec(f *testing.F) {
+	cases := []codectest.Case{{New: func() any { return new(hbook.H1D) }}, {New: func() any { return new(hbook.H2D) }}, {New: func() any { return new(hbook.P1D) }}}
+	for i := range cases {
+		for _, s := range samples() {
+			v := withoutMoments(s.v)
+			if reflect.TypeOf(v) == reflect.TypeOf(cases[i].New()) && len(encode(f, hbookcodec.Codec, v)) < 2000 {
+				cases[i].Values = append(cases[i].Values, v)
+			}
+		}
+	}
+	codectest.Fuzz(f, hbookcodec.Codec, cases...)
 }

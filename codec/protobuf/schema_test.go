@@ -195,25 +195,6 @@ func FuzzInspect(f *testing.F) {
 	})
 }
 
-func FuzzDecode(f *testing.F) {
-	for _, m := range gathered(f) {
-		f.Add(must(Codec.Append(nil, m)))
-	}
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		var m, again dto.MetricFamily
-		if Codec.Decode(payload, &m) != nil {
-			return
-		}
-		enc, err := Codec.Append(nil, &m)
-		if err == nil {
-			err = Codec.Decode(enc, &again)
-		}
-		if second, err2 := Codec.Append(nil, &again); err != nil || err2 != nil || !bytes.Equal(enc, second) {
-			t.Errorf("%x became %x: %v, %v", enc, second, err, err2)
-		}
-	})
-}
-
 func BenchmarkMetricFamily(b *testing.B) {
 	m, buf := gathered(b)[2], make([]byte, 0, 4096)
 	enc := must(Codec.Append(nil, m))

@@ -59,7 +59,7 @@ func TestZstdKeepsThePromises(t *testing.T) {
 	codectest.Run(t, zstdcodec.Wrap(plain), codectest.Case{New: func() any { return new(point) }, MaxMemory: memory, Values: []any{&point{}, &point{1, 2}}})
 }
 
-func hostile(t *testing.T) [][]byte {
+func hostile(t testing.TB) [][]byte {
 	whole := frame(t, []byte("content"))
 	noSize := streamed(t, bytes.Repeat([]byte("x"), 1<<20)) // a stream states no size
 	damaged := bytes.Clone(whole)
@@ -87,7 +87,7 @@ func bomb(size uint64, blocks int) []byte {
 	return b
 }
 
-func frame(t *testing.T, content []byte) []byte {
+func frame(t testing.TB, content []byte) []byte {
 	t.Helper()
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
 	if err != nil {
@@ -96,7 +96,7 @@ func frame(t *testing.T, content []byte) []byte {
 	return enc.EncodeAll(content, nil)
 }
 
-func streamed(t *testing.T, content []byte) []byte {
+func streamed(t testing.TB, content []byte) []byte {
 	t.Helper()
 	var buf bytes.Buffer
 	enc, err := zstd.NewWriter(&buf, zstd.WithEncoderConcurrency(1))

@@ -180,6 +180,13 @@ func tempPrefix(path string) string {
 	return "." + name + ".tmp"
 }
 
+// IsTempName tells whether a file name is of the kind that CreateTemp and LinkReplace give in passing: the
+// file is not made yet, or its maker died.
+func IsTempName(name string) bool {
+	at := strings.LastIndex(name, ".tmp")
+	return at > 0 && name[0] == '.' && len(name)-at == len(".tmp")+16
+}
+
 func (t tempName) remove() error {
 	if t.path == "" {
 		return nil

@@ -32,7 +32,13 @@ func (b Bounds) Error() string {
 // ErrBounds is what a Bounds panic becomes.
 var ErrBounds = errors.New("an offset in the file points outside of it")
 
-// Guard calls f, in which faults in mapped memory and accesses out of bounds end the call with an
+// Refused is the panic of an access for which the system gave no larger window: nothing is wrong with
+// the file.
+type Refused struct{ Err error }
+
+func (r Refused) Error() string { return r.Err.Error() }
+
+// Guard calls f, in which faults in mapped memory and accesses beyond the window end the call with an
 // error. All other panics of f go on. The goroutine's panic-on-fault setting is restored.
 func Guard(f func() error) (err error) {
 	old := debug.SetPanicOnFault(true)
@@ -56,6 +62,8 @@ func Recovered(old bool, r any) error {
 	switch r := r.(type) {
 	case Bounds:
 		return fmt.Errorf("%w (%v)", ErrBounds, r)
+	case Refused:
+		return r.Err
 	case runtime.Error:
 		// A memory fault knows its address; index and nil map errors do not.
 		if fault, isFault := r.(interface{ Addr() uintptr }); isFault {

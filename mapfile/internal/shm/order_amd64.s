@@ -1,14 +1,14 @@
 #include "textflag.h"
 
-// func StoreRelease(p *uint64, value uint64)
-TEXT ·StoreRelease(SB), NOSPLIT, $0-16
+// func storeRelease(p *uint64, value uint64)
+TEXT ·storeRelease(SB), NOSPLIT, $0-16
 	MOVQ p+0(FP), AX
 	MOVQ value+8(FP), BX
 	MOVQ BX, (AX)
 	RET
 
-// func StoreRelease32(p *uint32, value uint32)
-TEXT ·StoreRelease32(SB), NOSPLIT, $0-12
+// func storeRelease32(p *uint32, value uint32)
+TEXT ·storeRelease32(SB), NOSPLIT, $0-12
 	MOVQ p+0(FP), AX
 	MOVL value+8(FP), BX
 	MOVL BX, (AX)

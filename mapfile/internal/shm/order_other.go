@@ -4,12 +4,9 @@ package shm
 
 import "sync/atomic"
 
-// StoreRelease stores value in *p: all that was written before it is visible to who sees it (STLR on
-// arm64).
-func StoreRelease(p *uint64, value uint64) { atomic.StoreUint64(p, value) }
-
-// StoreRelease32 is StoreRelease for half a word.
-func StoreRelease32(p *uint32, value uint32) { atomic.StoreUint32(p, value) }
+// storeRelease is STLR on arm64.
+func storeRelease(p *uint64, value uint64)   { atomic.StoreUint64(p, value) }
+func storeRelease32(p *uint32, value uint32) { atomic.StoreUint32(p, value) }
 
 // OrderLoads is the reader's ordering point between copying a buffer and looking at its sequence
 // again: a release store to private memory cannot pass the loads before it, and an acquiring load
