@@ -536,7 +536,7 @@ func TestEncoderMayUseTheMapFile(t *testing.T) {
 			}
 		})
 		for how, update := range map[string]func() error{"Slot.Update": slot.Update, "Update": func() error { return mf.Update("f", "other") }} {
-			within(t, 5*time.Second, name+" in an encoder", func() {
+			within(t, 20*time.Second, name+" in an encoder", func() {
 				if err := update(); err != nil {
 					t.Errorf("%s with %s in the encoder: %v", how, name, err)
 				}
@@ -545,7 +545,7 @@ func TestEncoderMayUseTheMapFile(t *testing.T) {
 	}
 	// Remove of the slot that is being encoded.
 	whileEncoding(t, func() { mf.Remove("f") })
-	within(t, 5*time.Second, "Remove in an encoder", func() {
+	within(t, 20*time.Second, "Remove in an encoder", func() {
 		if err := slot.Update(); !errors.Is(err, mapfile.ErrNoSlot) {
 			t.Error(err)
 		}

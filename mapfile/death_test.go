@@ -374,7 +374,7 @@ func (w *witness) watcherIsTold(last map[string]mapfile.Stamp) {
 		if missing == "" || w.t.Failed() {
 			return
 		}
-		if time.Since(begin) > 3*time.Second {
+		if time.Since(begin) > 20*time.Second {
 			w.t.Error("the watcher was not told of", missing)
 			return
 		}

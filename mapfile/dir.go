@@ -116,7 +116,7 @@ func (d *Dir) file(name string) (*MapFile, error) {
 		return mf, nil
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil // vanished since
-	case errors.Is(err, ErrNotMapFile) && filepath.Ext(name) != ".map":
+	case (errors.Is(err, ErrNotMapFile) || errors.Is(err, region.ErrNotRegular)) && filepath.Ext(name) != ".map":
 		return nil, nil
 	}
 	return nil, err

@@ -151,6 +151,12 @@ func explainOpen(path string, err error) error {
 	if info, statErr := os.Stat(path); statErr == nil {
 		return fmt.Errorf("%w (mode %v, %s)", err, info.Mode().Perm(), region.OwnerOf(info))
 	}
+	// The innermost directory that can be looked at is what forbids it.
+	for dir, last := filepath.Dir(path), path; dir != last; dir, last = filepath.Dir(dir), dir {
+		if info, statErr := os.Stat(dir); statErr == nil {
+			return fmt.Errorf("%w (directory %s: mode %v, %s)", err, dir, info.Mode().Perm(), region.OwnerOf(info))
+		}
+	}
 	return err
 }
 

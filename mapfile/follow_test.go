@@ -51,7 +51,7 @@ func TestPollingReaderFollowsAfterRemoval(t *testing.T) {
 		}
 		second := publish(2)
 		var n int64
-		for deadline := time.Now().Add(2 * time.Second); n != 2; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(20 * time.Second); n != 2; time.Sleep(time.Millisecond) {
 			if _, err := slot.GetInto(&n); err != nil {
 				t.Fatalf("marked %v: %v", marked, err)
 			}

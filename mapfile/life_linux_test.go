@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gomapfile/mapfile/mapfile"
+	"github.com/gomapfile/mapfile/mapfile/region"
 )
 
 // What of a file's life needs the system's own calls to be seen: links, modes, processes, deaths.
@@ -117,7 +118,7 @@ func TestOpeningAndClosingManyTimesLeavesNothingBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 		get[int64](t, reader, "x")
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		for range reader.Watch(ctx) {
 			break
 		}
@@ -188,6 +189,39 @@ func TestSymbolicLinksAreFollowedToReadAndNeverReplaced(t *testing.T) {
 	}
 	if got := get[int64](t, openFile(t, target), "x"); got != 1 {
 		t.Errorf("x: %d", got)
+	}
+}
+
+// A14: without its link a file would stay, marked as gone.
+func TestRemoveDeadLeavesSymbolicLinks(t *testing.T) {
+	dir, elsewhere := testDir(t), testDir(t)
+	path, link := filepath.Join(elsewhere, "a.map"), filepath.Join(dir, "link.map")
+	mf := createFile(t, path)
+	x := int64(1)
+	addSlot(t, mf, "x", &x)
+	mustUpdate(t, mf)
+	if err := errors.Join(mf.Close(), os.Symlink(path, link), os.Symlink(elsewhere, filepath.Join(dir, "directory"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := mapfile.RemoveDead(link); !errors.Is(err, region.ErrSymlink) || !strings.Contains(err.Error(), link) {
+		t.Error(err)
+	}
+	if _, err := os.Readlink(link); err != nil {
+		t.Error(err)
+	}
+	d, err := mapfile.OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	for mf, err := range d.Files() { // the link to a directory is none of its business
+		if err != nil || mf.Path() != link {
+			t.Error(mf.Path(), err)
+		}
+	}
+	addSlot(t, createFile(t, path), "x", &x) // takes over
+	if err := mapfile.RemoveDead(link); !errors.Is(err, mapfile.ErrOwned) {
+		t.Errorf("of a live producer's file: %v", err)
 	}
 }
 

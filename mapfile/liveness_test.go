@@ -43,7 +43,7 @@ func state(t testing.TB, mf *mapfile.MapFile, name string) mapfile.State {
 // becomes waits until the slot's producer has a state.
 func becomes(t testing.TB, mf *mapfile.MapFile, name string, want mapfile.State) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		got := state(t, mf, name)
 		if got == want {
 			return
@@ -195,9 +195,10 @@ func TestProducerWithoutNewsIsLive(t *testing.T) {
 	addSlot(t, mf, "x", &x)
 	mustUpdate(t, mf)
 	reader := openFile(t, path)
-	time.Sleep(2 * time.Second) // many times what makes a producer stalled that shows no sign of life
+	time.Sleep(2 * time.Second)                // many times what makes a producer stalled that shows no sign of life
+	becomes(t, reader, "x", mapfile.StateLive) // at once, unless the machine is too busy for a heartbeat
 	info, err := reader.Reader("x").Stat()
-	if err != nil || info.Producer.State != mapfile.StateLive || info.Age < 1900*time.Millisecond {
+	if err != nil || info.Age < 1900*time.Millisecond {
 		t.Errorf("%v, age %v, %v", info.Producer.State, info.Age, err)
 	}
 }
@@ -254,7 +255,7 @@ func TestEndingsAreToldApart(t *testing.T) {
 			os.Remove(path)
 		}
 		found := false
-		for deadline := time.Now().Add(5 * time.Second); !found && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		for deadline := time.Now().Add(20 * time.Second); !found && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 			for info := range reader.Slots() { // of a file that is superseded it is the only call that goes on
 				found = info.Producer.State == ending.want
 			}

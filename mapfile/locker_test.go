@@ -199,30 +199,30 @@ func TestHolderOfTheLockerIsNeverLockedOut(t *testing.T) {
 			}()
 			time.Sleep(20 * time.Millisecond) // it waits for the Locker by now
 			what := kind + ", " + update + ": "
-			within(t, 5*time.Second, what+"Version", func() { slot.Version() })
-			within(t, 5*time.Second, what+"Update of another slot", func() {
+			within(t, 20*time.Second, what+"Version", func() { slot.Version() })
+			within(t, 20*time.Second, what+"Update of another slot", func() {
 				if err := other.Update(); err != nil {
 					t.Error(err)
 				}
 			})
-			within(t, 5*time.Second, what+"UpdateSlots of another slot", func() {
+			within(t, 20*time.Second, what+"UpdateSlots of another slot", func() {
 				if err := mf.UpdateSlots(other); err != nil {
 					t.Error(err)
 				}
 			})
-			within(t, 5*time.Second, what+"Sync", func() { mf.Sync() })
-			within(t, 5*time.Second, what+"Slots", func() {
+			within(t, 20*time.Second, what+"Sync", func() { mf.Sync() })
+			within(t, 20*time.Second, what+"Slots", func() {
 				for range mf.Slots() {
 				}
 			})
-			within(t, 5*time.Second, what+"Remove of another slot", func() {
+			within(t, 20*time.Second, what+"Remove of another slot", func() {
 				if err := mf.Remove("y"); err != nil {
 					t.Error(err)
 				}
 			})
-			within(t, 5*time.Second, what+"Close", func() { mf.Close() })
+			within(t, 20*time.Second, what+"Close", func() { mf.Close() })
 			l.Unlock()
-			within(t, 5*time.Second, what+"the Update", func() { <-updating })
+			within(t, 20*time.Second, what+"the Update", func() { <-updating })
 		}
 	}
 }
@@ -244,7 +244,7 @@ func TestLockerThatCannotBeCompared(t *testing.T) {
 // The Locker is free while an Update that must grow waits for the structure lock of another process.
 func TestLockerIsFreeWhileUpdateWaitsForAFileLock(t *testing.T) {
 	path := filepath.Join(testDir(t), "a.map")
-	mf := createFile(t, path, mapfile.WithLockTimeout(20*time.Second))
+	mf := createFile(t, path, mapfile.WithLockTimeout(time.Minute))
 	var l sync.Mutex
 	x := []byte("x")
 	slot := addSlot(t, mf, "x", &x, mapfile.WithLocker(&l))
@@ -268,7 +268,7 @@ func TestLockerIsFreeWhileUpdateWaitsForAFileLock(t *testing.T) {
 			worst = max(worst, time.Since(before))
 			l.Unlock()
 		}
-		if worst > 250*time.Millisecond {
+		if worst > 20*time.Second { // if the Update held it: a minute
 			t.Errorf("update %d: Lock took %v while the Update waited for a file lock", i, worst)
 		}
 		select {
@@ -277,7 +277,7 @@ func TestLockerIsFreeWhileUpdateWaitsForAFileLock(t *testing.T) {
 		default:
 		}
 		holder.Kill()
-		within(t, 5*time.Second, "Update", func() {
+		within(t, 20*time.Second, "Update", func() {
 			if err := <-done; err != nil {
 				t.Error(err)
 			}

@@ -2,6 +2,7 @@ package mapfile_test
 
 import (
 	"bufio"
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gomapfile/mapfile/mapfile"
 )
 
 // This file is how tests get real processes: the test binary starts itself again in a role. Test
@@ -187,6 +190,28 @@ func (c *child) drain() {
 
 // Pid is the child's process id.
 func (c *child) Pid() int { return c.cmd.Process.Pid }
+
+// soonest is the best of some tries: on a busy machine any one of them may take long.
+func soonest(limit time.Duration, try func() time.Duration) time.Duration {
+	took := try()
+	for range 9 {
+		if took <= limit {
+			break
+		}
+		took = min(took, try())
+	}
+	return took
+}
+
+// awaitValues returns when another process has published each of the slots.
+func awaitValues(t testing.TB, path string, slots ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := mapfile.Wait(ctx, path, slots...); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // commands is what a child reads line by line from its parent.
 var commands = bufio.NewScanner(os.Stdin)

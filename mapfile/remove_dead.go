@@ -3,15 +3,18 @@ package mapfile
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/gomapfile/mapfile/mapfile/internal/filelock"
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
 	"github.com/gomapfile/mapfile/mapfile/internal/shm"
+	"github.com/gomapfile/mapfile/mapfile/region"
 )
 
 // RemoveDead deletes the file unless it has a live or stalled producer (ErrOwned). A producer that
-// joins at the same time either keeps the file from being deleted or makes a new one.
+// joins at the same time either keeps the file from being deleted or makes a new one. A symbolic link
+// is not removed.
 func RemoveDead(path string) error { return fail("removedead", path, "", removeDead(path)) }
 
 func removeDead(path string) error {
@@ -44,6 +47,10 @@ func removeDead(path string) error {
 	}
 	if err := f.identity(); err != nil {
 		return err
+	}
+	// To remove a link would leave the file there, marked as gone.
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return fmt.Errorf("%w: remove it, or RemoveDead the file that it names", region.ErrSymlink)
 	}
 	if err := os.Remove(path); err != nil {
 		return explainOpen(path, err)

@@ -41,9 +41,9 @@ func TestManyOpenConsumersCostNoThreads(t *testing.T) {
 	// E06: watchers that have ended leave no thread of their own.
 	for range 20 {
 		w := watch(t, open[0], "x")
-		w.next(t, 5*time.Second)
+		w.next(t, 20*time.Second)
 		w2 := watch(t, open[1], "x")
-		w2.next(t, 5*time.Second)
+		w2.next(t, 20*time.Second)
 	}
 	if now := threads(); now > before+20 {
 		t.Errorf("%d threads with 40 watchers of two handles, %d before", now, before)

@@ -141,7 +141,7 @@ func TestLoopsThatAreLeftEarlyLeakNothing(t *testing.T) {
 	}
 	noMoreGoroutines(t, before)
 	// Nothing is held that others need: the producer goes on, and Close does not wait.
-	within(t, 5*time.Second, "the producer", func() {
+	within(t, 20*time.Second, "the producer", func() {
 		if err := errors.Join(mf.Update(), mf.RemoveAll(), mf.Close(), r.Close()); err != nil {
 			t.Error(err)
 		}
@@ -155,7 +155,7 @@ func TestCloseEndsAllGoroutines(t *testing.T) {
 		h := openHandles(t, filepath.Join(testDir(t), "a.map"))
 		watches := []*watching{watch(t, h.all[0].(*mapfile.MapFile)), watch(t, h.all[1].(*mapfile.MapFile))}
 		for _, w := range watches {
-			w.next(t, 5*time.Second)
+			w.next(t, 20*time.Second)
 		}
 		for _, c := range h.close {
 			if err := c(); err != nil {
@@ -168,7 +168,7 @@ func TestCloseEndsAllGoroutines(t *testing.T) {
 				if !errors.Is(err, mapfile.ErrClosed) {
 					t.Error(err)
 				}
-			case <-time.After(5 * time.Second):
+			case <-time.After(20 * time.Second):
 				t.Fatal("a watch outlives Close")
 			}
 		}

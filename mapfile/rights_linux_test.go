@@ -20,6 +20,7 @@ import (
 
 func init() {
 	roles["consume"] = consume
+	roles["publish on demand"] = publishOnDemand
 }
 
 // asNobody is command, run as the user nobody from a copy of the test program that nobody may read.
@@ -44,7 +45,7 @@ func asNobody(t *testing.T, role string, args ...string) *exec.Cmd {
 // consume does everything that a reader can do.
 func consume(args []string) {
 	path, dir := args[0], filepath.Dir(args[0])
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	must(mapfile.Wait(ctx, path, "x"))
 	mf := must1(mapfile.Open(path))
@@ -120,8 +121,8 @@ func TestConsumerNeedsNothingButToRead(t *testing.T) {
 		names := dirNames(t, dir)
 		c := startCommand(t, asNobody(t, "consume", filepath.Join(d, "a.map")))
 		c.Expect("watching")
-		for i := range 400 {
-			x, big = int64(i+2), make([]byte, 1000*i) // slot and file grow under the reader
+		for i, begin := 0, time.Now(); time.Since(begin) < 20*time.Second; i++ {
+			x, big = int64(i+2), make([]byte, 1000*min(i, 400)) // slot and file grow under the reader
 			if err := slot.Update(); err != nil {
 				t.Fatal(err)
 			}
@@ -166,6 +167,94 @@ func TestHandlesGoOnWhenTheFilesModeChangesAndNewOnesSayWhy(t *testing.T) {
 		if !strings.HasPrefix(text, "true") || !strings.Contains(text, "uid 0") || !strings.Contains(text, "----------") {
 			t.Errorf("%s %s", what, text)
 		}
+	}
+}
+
+// publishOnDemand is a producer and a reader of a file of its own; with each line it publishes more.
+func publishOnDemand(args []string) {
+	mf := must1(mapfile.OpenOrCreate(args[0], mapfile.WithHeartbeat(10*time.Millisecond)))
+	reader := must1(mapfile.Open(args[0], mapfile.WithFollow()))
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	told := make(chan mapfile.Event, 1000)
+	go func() {
+		for ev, err := range reader.Watch(ctx, "big") {
+			if err == nil {
+				told <- ev
+			}
+		}
+	}()
+	big := []byte{0}
+	slot := must1(mf.Add("big", &big))
+	fmt.Println("ready")
+	for {
+		line, ok := nextCommand()
+		if !ok {
+			break
+		}
+		big = make([]byte, 3*len(big)+100_000) // the slot and the file grow
+		must(slot.Update())
+		must1(mf.Add("slot "+line, &big))
+		must(mf.Update())
+		must(mf.Sync())
+		if got := must1(mapfile.Get[[]byte](reader, "slot "+line)); len(got) != len(big) {
+			panic(len(got))
+		}
+		must1(reader.Snapshot())
+		must(mf.Remove("slot " + line))
+		for ev := <-told; ev.Length != int64(len(big)); {
+			ev = <-told
+		}
+		time.Sleep(600 * time.Millisecond) // both have looked at the path
+		must(slot.Update())
+		must1(mapfile.Get[[]byte](reader, "big"))
+		_, err := mapfile.Open(args[0])
+		fmt.Println("open:", errors.Is(err, fs.ErrPermission), err)
+		_, err = mapfile.OpenOrCreate(args[0])
+		fmt.Println("join:", errors.Is(err, fs.ErrPermission), err)
+	}
+	must(mf.Close())
+	must(reader.Close())
+	fmt.Println("closed")
+}
+
+// F18: handles go on when file or directory get another owner and mode; new ones say which.
+func TestHandlesGoOnWhenTheOwnerChangesAndNewOnesSayWhose(t *testing.T) {
+	needRoot(t)
+	dir := testDir(t)
+	path := filepath.Join(dir, "a.map")
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Chown(dir, 65534, 65534)); err != nil {
+		t.Fatal(err)
+	}
+	c := startCommand(t, asNobody(t, "publish on demand", path))
+	c.Expect("ready")
+	refused := func(where string, want ...string) {
+		t.Helper()
+		for _, what := range []string{"open:", "join:"} {
+			text := c.Expect(what)
+			for _, want := range append(want, path) {
+				if !strings.HasPrefix(text, "true") || !strings.Contains(text, want) {
+					t.Errorf("%s: %s %s, want %s", where, what, text, want)
+				}
+			}
+		}
+	}
+	if err := errors.Join(os.Chown(path, 1234, 4321), os.Chmod(path, 0o640)); err != nil {
+		t.Fatal(err)
+	}
+	c.Send("file of another")
+	refused("file of another", "uid 1234", "gid 4321", "-rw-r-----")
+	if err := errors.Join(os.Chown(dir, 2345, 5432), os.Chmod(dir, 0o750)); err != nil {
+		t.Fatal(err)
+	}
+	c.Send("directory of another")
+	refused("directory of another", "uid 2345", "gid 5432", "directory "+dir, "-rwxr-x---")
+	c.stdin.Close()
+	c.Expect("closed")
+	c.MustEnd()
+	// Its values are there for who may look.
+	if got := get[[]byte](t, openFile(t, path), "big"); len(got) < 400_000 {
+		t.Errorf("%d bytes", len(got))
 	}
 }
 

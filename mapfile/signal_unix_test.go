@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -43,6 +44,7 @@ func TestStoppedProducerLeavesItsLastVersion(t *testing.T) {
 			return list
 		}
 		rng := rand.New(rand.NewPCG(1, 2))
+		var took []time.Duration
 		for range times(25, 200) {
 			time.Sleep(time.Duration(rng.IntN(3000)) * time.Microsecond)
 			c.Stop()
@@ -60,15 +62,17 @@ func TestStoppedProducerLeavesItsLastVersion(t *testing.T) {
 			if kind == "commit" && err == nil {
 				snapshotNumber(t, snap, "c/", len(commitSlots))
 			}
-			if d := time.Since(before); d > 500*time.Millisecond {
-				t.Errorf("reading beside a stopped producer took %v", d)
-			}
+			took = append(took, time.Since(before))
 			c.Cont()
 			for now := numbers(); kind == "commit" && fmt.Sprint(now) == fmt.Sprint(first); now = numbers() {
-				if time.Since(before) > 10*time.Second {
+				if time.Since(before) > 20*time.Second {
 					t.Fatal("the producer does not go on after SIGCONT")
 				}
 			}
+		}
+		// Who waits for the stopped one waits each time; who waits for a processor, now and then.
+		if slices.Sort(took); took[len(took)/2] > 500*time.Millisecond || took[len(took)-1] > 20*time.Second {
+			t.Errorf("reading beside a stopped producer took %v", took)
 		}
 		c.Kill()
 		w.end()
@@ -83,7 +87,7 @@ func awaitStopped(t *testing.T, c *child) {
 		t.Fatal(err)
 	}
 	for begin := time.Now(); !status.Stopped(); time.Sleep(50 * time.Microsecond) {
-		if _, err := syscall.Wait4(c.Pid(), &status, syscall.WUNTRACED|syscall.WNOHANG, nil); err != nil || time.Since(begin) > 5*time.Second {
+		if _, err := syscall.Wait4(c.Pid(), &status, syscall.WUNTRACED|syscall.WNOHANG, nil); err != nil || time.Since(begin) > 20*time.Second {
 			t.Fatal("the child does not stop:", err)
 		}
 	}
@@ -177,16 +181,12 @@ func TestSignalsEndAProducerAndFreeItsLocks(t *testing.T) {
 			t.Errorf("%v: the producer ends with %v", sig, err)
 		}
 		w.afterDeath()
-		begin := time.Now()
-		mf := createFile(t, path)
+		mf := createFile(t, path) // a lock that the dead one held on to would make it, or Add, an error
 		raws, slots := addRaws(mf, singleSlots, uint64(i+1)<<32+1<<31)
 		for i := range raws {
 			if err := slots[i].Update(); err != nil {
 				t.Error(err)
 			}
-		}
-		if d := time.Since(begin); d > time.Second {
-			t.Errorf("%v: the next producer needed %v", sig, d)
 		}
 		mf.Close()
 	}
@@ -217,7 +217,7 @@ func TestKilledConsumersCostNothing(t *testing.T) {
 	time.Sleep(5 * time.Millisecond) // the last ring
 	before := image()
 	survivor := watch(t, openFile(t, path), "x")
-	survivor.next(t, 5*time.Second)
+	survivor.next(t, 20*time.Second)
 	for range times(5, 200) {
 		var crowd []*child
 		for range 5 {
@@ -231,14 +231,18 @@ func TestKilledConsumersCostNothing(t *testing.T) {
 	if image() != before {
 		t.Error("consumers have changed the file")
 	}
-	x++
-	begin := time.Now()
-	if err := slot.Update(); err != nil {
-		t.Fatal(err)
-	}
-	survivor.next(t, 5*time.Second)
-	if d := time.Since(begin); d > 200*time.Millisecond {
-		t.Errorf("a watcher was woken after %v", d)
+	const look = 200 * time.Millisecond // without a wake it looks every 250 ms
+	took := soonest(look, func() time.Duration {
+		x++
+		begin := time.Now()
+		if err := slot.Update(); err != nil {
+			t.Fatal(err)
+		}
+		survivor.next(t, 20*time.Second)
+		return time.Since(begin)
+	})
+	if took > look {
+		t.Errorf("a watcher was woken after %v", took)
 	}
 	if now := must1(mf.Stat()); now.Size != info.Size || len(now.Producers) != 1 {
 		t.Errorf("%+v", now)

@@ -70,9 +70,9 @@ func TestStraightLine(t *testing.T) {
 	}
 	st, err := r.Stat()
 	t.Logf("%+v %v", st, err)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	n := 0
+	last, removed := uint64(0), false
 	go func() {
 		for range 10 {
 			time.Sleep(10 * time.Millisecond)
@@ -83,10 +83,16 @@ func TestStraightLine(t *testing.T) {
 	}()
 	for ev, err := range r.Watch(ctx) {
 		t.Log(ev.Kind, ev.Name, ev.Stamp.Version, err)
-		n++
+		if ev.Name == "a/x" {
+			last = ev.Stamp.Version
+		}
+		if ev.Kind == mapfile.EventRemoved {
+			removed = true
+			cancel() // what was seen together with it still comes
+		}
 	}
-	if n < 10 {
-		t.Fatal(n)
+	if !removed || last != s1.Version() {
+		t.Fatal(removed, last, s1.Version())
 	}
 }
 

@@ -59,8 +59,12 @@ func (s *session) lockStructure() (unlock func(), err error) {
 	defer timer.Stop()
 	select { // goroutines of this handle share its descriptor, which a byte lock does not tell apart
 	case s.structure <- struct{}{}:
-	case <-timer.C:
-		return nil, fmt.Errorf("%w: by another goroutine of this process", ErrLocked)
+	default: // only now the timer: when both are ready, select would take either
+		select {
+		case s.structure <- struct{}{}:
+		case <-timer.C:
+			return nil, fmt.Errorf("%w: by another goroutine of this process", ErrLocked)
+		}
 	}
 	for wait := 20 * time.Microsecond; ; wait = min(2*wait, 5*time.Millisecond) {
 		if s.closed.Load() {

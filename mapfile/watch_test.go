@@ -128,7 +128,7 @@ func TestWatcherIsToldOfACommitWhoseProducerDiedAtTheCommitPoint(t *testing.T) {
 
 	r := openFile(t, path)
 	w := watch(t, r)
-	if ev := w.next(t, 5*time.Second); ev.Stamp.Version != 1 {
+	if ev := w.next(t, 20*time.Second); ev.Stamp.Version != 1 {
 		t.Fatal("version", ev.Stamp.Version)
 	}
 	w.none(t, 400*time.Millisecond) // not decided
@@ -139,7 +139,7 @@ func TestWatcherIsToldOfACommitWhoseProducerDiedAtTheCommitPoint(t *testing.T) {
 	if got := must1(mapfile.Get[int64](r, "x")); got != 2 {
 		t.Fatal("Get", got)
 	}
-	if ev := w.next(t, time.Second); ev.Kind != mapfile.EventPublished || ev.Stamp.Version != 2 {
+	if ev := w.next(t, 20*time.Second); ev.Kind != mapfile.EventPublished || ev.Stamp.Version != 2 {
 		t.Fatal(ev.Kind, ev.Stamp)
 	}
 	w.none(t, 600*time.Millisecond) // once
@@ -151,7 +151,7 @@ func TestWatcherIsToldOfACommitWhoseProducerDiedAtTheCommitPoint(t *testing.T) {
 	if err := slot.Update(); err != nil {
 		t.Fatal(err)
 	}
-	if ev := w.next(t, time.Second); ev.Kind != mapfile.EventPublished || ev.Stamp.Version != 3 {
+	if ev := w.next(t, 20*time.Second); ev.Kind != mapfile.EventPublished || ev.Stamp.Version != 3 {
 		t.Fatal(ev.Kind, ev.Stamp)
 	}
 }
@@ -167,7 +167,7 @@ func TestWatchersTellRemovalGrowthAndNewTypesApart(t *testing.T) {
 	w.none(t, 50*time.Millisecond) // Add alone is no news: there is no value
 	expect := func(kind mapfile.EventKind, typeName string) mapfile.Event {
 		t.Helper()
-		ev := w.next(t, 5*time.Second)
+		ev := w.next(t, 20*time.Second)
 		if ev.Kind != kind || ev.Name != "x" || ev.Type.Name != typeName {
 			t.Fatalf("%v %s %s, want %v %s", ev.Kind, ev.Name, ev.Type.Name, kind, typeName)
 		}
@@ -223,8 +223,8 @@ func TestWatcherKnowsTheLastVersionOfEveryBurst(t *testing.T) {
 		}
 	}()
 	rng := rand.New(rand.NewPCG(5, 6))
-	var worst time.Duration
-	for range times(300, 20000) {
+	late, n := 0, times(300, 20000)
+	for range n {
 		for range rng.IntN(20) {
 			if err := mf.Update(fmt.Sprint("b/", rng.IntN(len(raws)))); err != nil {
 				t.Fatal(err)
@@ -233,23 +233,27 @@ func TestWatcherKnowsTheLastVersionOfEveryBurst(t *testing.T) {
 		if err := mf.Update(); err != nil {
 			t.Fatal(err)
 		}
-		last := time.Now()
+		last, poll, gap := time.Now(), time.Now(), time.Duration(0)
 		for missing := true; missing; time.Sleep(20 * time.Microsecond) {
+			gap, poll = max(gap, time.Since(poll)), time.Now()
 			mu.Lock()
 			missing = false
 			for info := range must1(r.Snapshot()).Slots() {
 				missing = missing || told[info.Name] != info.Stamp.Version
 			}
 			mu.Unlock()
-			if time.Since(last) > 5*time.Second {
+			if time.Since(last) > 20*time.Second {
 				t.Fatal("a version was not told")
 			}
 		}
-		worst = max(worst, time.Since(last))
+		if took := time.Since(last); took > 200*time.Millisecond+5*gap {
+			t.Logf("a version was told after %v; this loop stood still for %v", took, gap)
+			late++
+		}
 	}
-	// The 250 ms of the safety net must never be what delivers.
-	if t.Log(worst); worst > 200*time.Millisecond {
-		t.Errorf("a version was told only after %v", worst)
+	// The 250 ms of the safety net must not be what delivers. A busy machine may stop the watcher alone, but rarely.
+	if late > n/50 {
+		t.Errorf("of %d versions %d were told late", n, late)
 	}
 }
 
@@ -259,30 +263,39 @@ func TestCancelledWatchEndsAtOnce(t *testing.T) {
 	createFile(t, path)
 	r := openFile(t, path)
 	before := mapfileGoroutines()
-	for _, watchers := range []int{1, 10} {
-		for range 5 {
-			ctx, cancel := context.WithCancelCause(context.Background())
-			ended := make(chan error, watchers)
-			for range watchers {
-				go func() {
-					var last error
-					for _, err := range r.Watch(ctx) {
-						last = err
-					}
-					ended <- last
-				}()
-			}
-			time.Sleep(20 * time.Millisecond) // asleep in the kernel by now
-			begin := time.Now()
-			cancel(errors.New("enough"))
-			for range watchers {
-				if err := <-ended; !errors.Is(err, context.Canceled) {
-					t.Error(err)
+	end := func(watchers int) time.Duration {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		ended := make(chan error, watchers)
+		for range watchers {
+			go func() {
+				var last error
+				for _, err := range r.Watch(ctx) {
+					last = err
 				}
+				ended <- last
+			}()
+		}
+		time.Sleep(20 * time.Millisecond) // asleep in the kernel by now
+		begin := time.Now()
+		cancel(errors.New("enough"))
+		for range watchers {
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				t.Error(err)
 			}
-			if d := time.Since(begin); d > 50*time.Millisecond {
-				t.Errorf("%d watchers needed %v to end", watchers, d)
+		}
+		return time.Since(begin)
+	}
+	const limit = 50 * time.Millisecond
+	for _, watchers := range []int{1, 10} {
+		// Five in a row: the look that comes every 250 ms anyway would end one or two in time.
+		worst := soonest(limit, func() (worst time.Duration) {
+			for range 5 {
+				worst = max(worst, end(watchers))
 			}
+			return worst
+		})
+		if worst > limit {
+			t.Errorf("%d watchers needed %v to end", watchers, worst)
 		}
 	}
 	noMoreGoroutines(t, before)
@@ -350,13 +363,13 @@ func TestSlowWatcherGetsTheNewestNext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var before, after runtime.MemStats
-	events, last := 0, uint64(0)
+	events, last, newest := 0, uint64(0), uint64(0)
 	for ev, err := range r.Watch(ctx, "x") {
 		if err != nil {
 			break
 		}
-		if now := r.Reader("x").Version(); events > 0 && now-ev.Stamp.Version > now/4 {
-			t.Errorf("event %d is of version %d, %d is published", events, ev.Stamp.Version, now)
+		if ev.Stamp.Version < newest {
+			t.Errorf("event %d is of version %d, %d was published when the body ended", events, ev.Stamp.Version, newest)
 		}
 		if ev.Stamp.Version <= last {
 			t.Errorf("version %d after %d", ev.Stamp.Version, last)
@@ -372,10 +385,11 @@ func TestSlowWatcherGetsTheNewestNext(t *testing.T) {
 			cancel()
 		}
 		time.Sleep(100 * time.Millisecond)
+		newest = r.Reader("x").Version()
 	}
 	close(stop)
 	total := <-updates
-	if total < 1000*int64(events) {
+	if total < 10*int64(events) {
 		t.Errorf("only %d updates", total)
 	}
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 1<<20 {

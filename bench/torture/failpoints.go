@@ -153,7 +153,8 @@ func (f *failpoints) dieTwice(op *operation, template string, steps []string, k 
 	}
 	defer r.close()
 	where := op.name + ", after its end"
-	if k <= len(steps) {
+	r.ended = k > len(steps)
+	if !r.ended {
 		where = fmt.Sprintf("%s, step %d: %s", op.name, k, steps[k-1])
 	}
 	if _, err := dieAt(op.name, r.path, k); err != nil {

@@ -70,6 +70,8 @@ func (s state) find(states []state) int {
 type run struct {
 	dir, path string
 	attached  *mapfile.MapFile // nil: there was no file
+	ended     bool             // the operation has returned before the process died
+	was       state            // what the attached reader has seen in a file that was replaced without a mark
 }
 
 func (f *failpoints) newRun(op *operation, template string) (*run, error) {
@@ -133,8 +135,9 @@ func (f *failpoints) check(r *run, where string, states []state) int {
 	return index
 }
 
-// checkAttached: the reader that was there sees the same, or, where the file was replaced, the old
-// file as it was or that it is superseded.
+// checkAttached: the reader that was there sees the same, or, where the file was replaced, that it is
+// superseded. Only if the death was between the rename and the mark it sees the old file as it was: to be
+// told, it would have to follow or to watch.
 func (r *run) checkAttached(fresh state, states []state) error {
 	if r.attached == nil {
 		return nil
@@ -151,9 +154,12 @@ func (r *run) checkAttached(fresh state, states []state) error {
 		return err
 	case same && seen.find([]state{fresh}) < 0:
 		return fmt.Errorf("sees %v, a fresh one %v", seen, fresh)
-	case !same && seen.find(states) < 0:
+	case same:
+		return nil
+	case r.ended, r.was == nil && seen.find(states) < 0, r.was != nil && seen.find([]state{r.was}) < 0:
 		return fmt.Errorf("sees %v in the file that was replaced", seen)
 	}
+	r.was = seen
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -133,6 +134,8 @@ func judge(path string, info mapfile.FileInfo, flags *gcFlags) *gcRecord {
 		LastSign: seconds(last.Heartbeat), Producer: newProducerRecord(last), Size: whole(info.Size)}
 	if owner, ours := ownedByUs(path); !ours {
 		r.Action, r.Reason = actionKept, owner
+	} else if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		r.Action, r.Reason = actionKept, "a symbolic link"
 	}
 	return r
 }

@@ -22,7 +22,7 @@ func TestWaitEndsAtOnceIfTheWordHasChanged(t *testing.T) {
 	if err := Wait2(word, 0, cancel, 0, time.Minute); err != nil {
 		t.Error(err)
 	}
-	if d := time.Since(start); d > time.Second {
+	if d := time.Since(start); d > 20*time.Second { // each could have taken a minute
 		t.Errorf("took %v", d)
 	}
 }
@@ -38,7 +38,7 @@ func TestWaitTimesOut(t *testing.T) {
 			if err := until(d, wait); err != ErrTimeout {
 				t.Errorf("%s(%v): %v", name, d, err)
 			}
-			if took := time.Since(start); took < d || took > max(d, 0)+500*time.Millisecond {
+			if took := time.Since(start); took < d || took > max(d, 0)+20*time.Second {
 				t.Errorf("%s(%v) took %v", name, d, took)
 			}
 		}
@@ -134,7 +134,7 @@ func TestWaitLetsOtherGoroutinesRun(t *testing.T) {
 		WakePrivate(cancel)
 	}()
 	start := time.Now()
-	if err := Wait2(word, 0, cancel, 0, 10*time.Second); err != nil || time.Since(start) > time.Second {
+	if err := Wait2(word, 0, cancel, 0, time.Minute); err != nil || time.Since(start) > 20*time.Second {
 		t.Errorf("%v after %v", err, time.Since(start))
 	}
 }
@@ -149,7 +149,7 @@ func TestCancelWordSurvivesStackGrowthAndCollection(t *testing.T) {
 			var word uint32
 			words <- &cancel
 			deep(200)
-			done <- Wait2(&word, 0, &cancel, 0, 10*time.Second)
+			done <- Wait2(&word, 0, &cancel, 0, time.Minute)
 		}()
 		cancel := <-words
 		time.Sleep(2 * time.Millisecond)
@@ -161,7 +161,7 @@ func TestCancelWordSurvivesStackGrowthAndCollection(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-		case <-time.After(time.Second):
+		case <-time.After(20 * time.Second):
 			t.Fatal("not cancelled")
 		}
 	}

@@ -8,10 +8,11 @@ import (
 )
 
 func TestUptimeRunsLikeAClock(t *testing.T) {
-	a, start := host.Uptime(), time.Now()
+	start := time.Now()
+	a := host.Uptime()
 	time.Sleep(20 * time.Millisecond)
-	passed, elapsed := host.Uptime()-a, time.Since(start)
-	if passed < 20*time.Millisecond || passed > elapsed+10*time.Millisecond {
+	passed := host.Uptime() - a
+	if elapsed := time.Since(start); passed < 20*time.Millisecond || passed > elapsed+10*time.Millisecond {
 		t.Errorf("%v of boot clock in %v", passed, elapsed)
 	}
 }
