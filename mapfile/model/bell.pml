@@ -8,7 +8,8 @@
  *   PUBS publishes of each goroutine; -DFENCE: no barrier for all threads of a process, ring fences instead; -DWAITERS=2 reader
  *   processes; -DKILL: producer 0 may be killed between publish and ring, and nothing is promised of his last values
  *
- * Must fail: NO_BARRIER  SWAP_LATE (the note is taken back after the ring)  CALM_STORE (calm by a store instead of a compare-and-swap)
+ * Must fail: NO_BARRIER with ONE or PUBS=3  SWAP_LATE (the note is taken back after the ring)
+ * CALM_STORE (calm by a store instead of a compare-and-swap)
  * OPEN_SILENT (who opens a window does not ring)  PLAIN_ADD (the bell is added to by load and store)  TELL_FIRST (the waiter tells
  * before it reads the bell)  CLEAR_LATE (the watcher takes the news after it has looked)  WAITERS=2 WAKE_ONE
  * KILL NOTE_SHARED (the note is in the file) */
@@ -42,7 +43,7 @@ proctype Drain(byte i) { /* a store buffer empties some time */
 end: do :: atomic { waits[i] -> val[i] = buffer[i]; waits[i] = 0 } od
 }
 
-inline ringnow() { /* addAndWake */
+inline ringnow() { /* addAndWake; L7 is no more than this */
 #ifdef PLAIN_ADD
   b = bell; bell = b + 1;
 #else
@@ -61,14 +62,14 @@ proctype Publisher(byte i; byte p) {
   byte n, r, b;
   do
   :: n < PUBS -> n++;
-     atomic { !waits[i] -> buffer[i] = n; waits[i] = 1 };                                /* W5 */
+     atomic { !waits[i] -> buffer[i] = n; waits[i] = 1 };                                /* W5, C5 */
 #ifdef KILL
      if :: i == 0 -> d_step { FLUSH(0); dead[0] = 1 }; goto killed :: skip fi;
 #endif
 #ifdef FENCE
      d_step { FLUSH(i) };
 #endif
-     do                                                                                /* W6 */
+     do                                                                                /* W6, C6: ring */
      :: r = NOTE(p);
         if
         :: r == 2 -> break

@@ -4,15 +4,17 @@
  * takeover.go and session.go (begin); R is in slot.inc.
  *
  * Checked: no torn value; only what was published or committed is served; a Snapshot has both slots from exactly the commit that it
- * is limited to; a reader never goes back; a healthy slot is never called damaged; a buffer that is published, pending or pinned is
- * not written.
+ * is limited to; a reader never goes back; a healthy slot is never called damaged; a buffer that is published or pending is not
+ * written.
  *
  *   OPS updates, CRASHES deaths, READS reads; -DEMPTY: nothing was published since Add, versions go on from the floor of the slot that
- *   had the entry before; -DPINS: the published buffer of slot 0 was made durable by a Sync; -DONLY_COMMITS: no updates of one slot
+ *   had the entry before; -DPINS: the published buffer of slot 0 was made durable by a Sync; -DPINNING: the first producer is at its
+ *   Sync of both slots, which others do not know of; -DONLY_COMMITS: no updates of one slot
  *
  * Must fail: COMMIT_LATE (C4 after C5)  NO_MARK (no C3)  VERSION_AGAIN (the dead one's version is used again)  NO_PENDING_RECHECK
- * NO_SEQ_RECHECK  NO_T3  MARK_WITHOUT_SEQ with MARK_ONCE (a mark is called damaged without a second look at the sequence)  MARK_ONCE (after
- * one second look: a sequence that T3 takes back has been seen before, and a publish word, too, so CRASHES=2)  ABORT_KEEPS (no C2) */
+ * NO_SEQ_RECHECK  PINNING NO_T3 (else the ring comes to the dead one's buffer first)  MARK_WITHOUT_SEQ with MARK_ONCE (a mark is called
+ * damaged without a second look at the sequence)  MARK_ONCE (after one second look: a sequence that T3 takes back has been seen before,
+ * and a publish word, too, so CRASHES=2). No C2 fails in session.pml. */
 #ifndef OPS
 #define OPS 2
 #endif
@@ -34,7 +36,7 @@ proctype Writer() {
   n = num[0]; attach(0); attach(1);
   goto work;
 start: /* a session starts, under the structure lock, which its death gives back */
-  skip; d_step { t = 0; b = 0; q = 0; in = 0; b0 = 0; b1 = 0; v0 = 0; v1 = 0; c = 0; n = 0 };
+  skip; d_step { t = 0; b = 0; q = 0; in = 0; b0 = 0; b1 = 0; v0 = 0; v1 = 0; c = 0; n = 0; pinning[0] = 0; pinning[1] = 0 };
   repair(0); repair(1);                                      /* S1 */
   num[0] = 0; MAYDIE;                                        /* S2; S3: the highest commit word is this record's own */
   n = next; num[0] = n; MAYDIE;                              /* S4 */
@@ -51,9 +53,7 @@ work:
         if
         :: choose(1, b1, v1); fill(1, b1, v1, n, 0, c, stamp)
         :: /* the second cannot be encoded, or finds no room */
-#ifndef ABORT_KEEPS
            seq[B(0,b0)] = 2*v0 - 1; MAYDIE;                  /* C2 */
-#endif
            goto done
         fi;
 #ifndef NO_MARK
@@ -108,7 +108,10 @@ init {
 #ifdef EMPTY
     floor[0] = 2; floor[1] = 2;
 #else
-    pv[0] = 1; pv[1] = 1; seq[B(0,0)] = 2; seq[B(1,0)] = 2; ses[B(0,0)] = 1; ses[B(1,0)] = 1;
+#ifdef PINNING
+    pi[0] = K - 1; pi[1] = K - 1; pp[0] = K - 1; pp[1] = K - 1; pinning[0] = 1; pinning[1] = 1;
+#endif
+    pv[0] = 1; pv[1] = 1; seq[B(0,pi[0])] = 2; seq[B(1,pi[1])] = 2; ses[B(0,pi[0])] = 1; ses[B(1,pi[1])] = 1;
 #endif
 #ifdef PINS
     pin[0] = 1;

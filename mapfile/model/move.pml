@@ -6,15 +6,15 @@
  * Extent word = (extent, count), one word. Publish word = (version, index), the index modulo the K of the extent. A removed entry
  * keeps `floor`; its next slot starts at version 0 with sequences 0 and goes on from there.
  *
- * Checked: what Get returns is exactly the bytes of that version of that name; a reader never goes back; no space has two owners;
- * a healthy slot is never called damaged.
+ * Checked: what Get returns is exactly the bytes of that version of that name; a reader never goes back; no space has two owners; who
+ * begins a change finds a free map that says what is reachable, so nothing is lost for good; a healthy slot is never called damaged.
  *
- *   OA, OB steps of the two owners, READS reads, CRASHES deaths; -DKMIX: K falls from 3 to 2 with the first move
+ *   OA, OB steps of the two owners, READS reads, CRASHES deaths; -DKMIX: K is 3 in one extent and 2 in the others
  *
  * Must fail: EXT_THEN_SEQ (the extent word is looked at before the sequence)  NO_COUNT  NO_EXT  GEN_THEN_EXT (R2 before R1)
  * FREE_FIRST (the old extent is given back before the switch)  SWITCH_FIRST (the switch before the copy)  KMIX NO_MODULO
- * NO_FLOOR (a reused entry starts again at version 1 under the old generation's readers: with NO_GEN, no generation)
- * CRASHES=1 NO_STRUCTURE (no structure word: nobody rebuilds, what the dead one had taken or freed is believed) */
+ * NO_GEN (no R2)  KMIX INDEX_TWICE (the published buffer goes to its index modulo the old K modulo the new one)
+ * CRASHES=1 NO_STRUCTURE (no structure word: nobody rebuilds)  CRASHES=2 EVEN_EARLY (the structure word is even before the rebuild is done) */
 #ifndef OA
 #define OA 3
 #endif
@@ -59,22 +59,28 @@ inline rebuild() { /* L3: the free map from what is reachable */
   if :: ext[0] != NONE -> used[ext[0]] = 1; MAYDIE :: else -> skip fi;
   if :: ext[1] != NONE -> assert(!used[ext[1]]); used[ext[1]] = 2; MAYDIE :: else -> skip fi
 }
-inline begin() { /* L1 to L4 */
-  atomic { lock == 0 -> lock = s + 1 };
-#ifndef NO_STRUCTURE
-  if :: odd -> rebuild() :: else -> skip fi;
+inline begin() {
+  atomic { lock == 0 -> lock = s + 1 };                                /* L1 */
+#ifdef EVEN_EARLY
+  if :: odd -> odd = 0; rebuild() :: else -> skip fi;
+#elif !defined(NO_STRUCTURE)
+  if :: odd -> rebuild() :: else -> skip fi;                           /* L3 */
 #endif
-  odd = 1
+  d_step { t = 0; do :: t < X -> assert(used[t] == (ext[0] == t -> 1 : (ext[1] == t -> 2 : 0))); t++ :: else -> break od; t = 0 };
+  odd = 1                                                              /* L4 */
 }
-inline end() { d_step { odd = 0; lock = 0 } }
+inline end() { d_step { odd = 0; lock = 0 } }                          /* L6, L8 */
 inline alloc(x) {
   d_step { x = NONE; t = 0; do :: t < X -> if :: !used[t] && x == NONE -> x = t :: else -> skip fi; t++ :: else -> break od; t = 0 };
   if :: x != NONE -> used[x] = s + 1 :: else -> skip fi
 }
 inline clear(e) { d_step { t = 0; do :: t < KX -> seq[C(e,t)] = 0; t++ :: else -> break od; t = 0 } }
 inline copyone(o, f, n, g) { d1[C(n,g)] = d1[C(o,f)]; d2[C(n,g)] = d2[C(o,f)]; seq[C(n,g)] = seq[C(o,f)] }
-inline copybuffers(o, n) { /* the published one at its index modulo the new K; of the others the newest that find room */
-  w = AT(pi[s], o); b = AT(w, n);
+inline copybuffers(o, n) { /* the published one at the publish word's index modulo the new K; of the others the newest that find room */
+  w = AT(pi[s], o); b = AT(pi[s], n);
+#ifdef INDEX_TWICE
+  b = AT(w, n);
+#endif
   copyone(o, w, n, b); q = 1 << b;
   v = 0;
   do
@@ -107,7 +113,7 @@ work:
         o = ext[s]; b = (AT(pi[s], o) + 1) % KOF(o); top++; v = top;
         seq[C(o,b)] = 2*v - 1; d1[C(o,b)] = v*4 + name; d2[C(o,b)] = v*4 + name; seq[C(o,b)] = 2*v;
         d_step { pv[s] = v; pi[s] = b }
-     :: /* move */
+     :: /* move: L5 */
         begin(); alloc(x); MAYDIE;
         if
         :: x != NONE ->
@@ -134,7 +140,7 @@ work:
 #else
         end()
 #endif
-     :: s == 0 && gen[0] == 0 -> /* remove; then the entry for another name */
+     :: s == 0 && gen[0] == 0 -> /* remove; then the entry for another name: L5 */
         begin(); o = ext[0];
         floor[0] = top;
         d_step { ext[0] = NONE; cnt[0]++ }; MAYDIE;
@@ -150,9 +156,6 @@ work:
         name = 2; gen[0]++; MAYDIE;
         d_step { ext[0] = x; cnt[0]++ }; MAYDIE;
         assert(ext[1] != x);
-#ifdef NO_FLOOR
-        top = 0;
-#endif
         end()
      fi; skip;
      d_step { b = 0; v = 0; x = 0; o = 0 }

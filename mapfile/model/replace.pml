@@ -57,7 +57,7 @@ again: skip;
      if :: path != f -> goto again :: else -> skip fi;       /* identity */
      LOCK(f); MAYDIE;
 #ifndef NO_MARK_CHECK
-     if :: mark[f] -> UNLOCK(f); goto again :: else -> skip fi;
+     if :: mark[f] -> UNLOCK(f); goto again :: else -> skip fi;  /* L2 */
 #endif
      assert(!mark[f]); join(f); MAYDIE;
      UNLOCK(f)

@@ -9,9 +9,12 @@
  * Checked: what R checks; a Snapshot at c has of each slot at least what the commits up to c gave it and nothing that a later one
  * gave it; when an update returns the state that it encoded or a newer one is published; published states never get older.
  *
- *   N1, N2 updates of the two goroutines
+ *   N1, N2 updates of the two goroutines; -DPINS: a Sync of slot 0 ends meanwhile, so that another buffer is pinned (with K=4, as in sync.go);
+ *   -DONLY_COMMITS: no updates of one slot
  *
- * Must fail: NO_SLOT_MUTEX  NO_COMMIT_MUTEX  STALE_NUMBER (the commit number is loaded before the mutex is held)  ABORT_KEEPS (no C2)
+ * Must fail: NO_SLOT_MUTEX  NO_COMMIT_MUTEX  STALE_NUMBER (the commit number is loaded before the mutex is held)
+ * PINS ABORT_KEEPS (no C2; else the ring comes to the filled buffer first)
+ * PINS NO_MARK_RECHECK (R3: what is pending and not committed sends the reader to what was published, which it does not look at again)
  * NO_TICKETS (an overtaken encoding is published all the same)  TICKET_LATE (staged: the ticket is taken after the encoding) */
 #ifndef N1
 #define N1 2
@@ -66,6 +69,7 @@ proctype G(byte n) {
   :: n > 0 ->
      n--;
      if
+#ifndef ONLY_COMMITS
      :: atomic { if :: s = 0 :: s = 1 :: s = 2 fi; obj[s]++ };  /* an update of one slot, of a state of its own */
         if
         :: stage(s, o, k);
@@ -84,6 +88,7 @@ proctype G(byte n) {
         fi;
         assert(state[s] >= o);
         UNLOCK(s)
+#endif
      :: atomic { if :: s = 0; two = 1 :: s = 2; two = 0 fi; obj[s]++; if :: two -> obj[1]++ :: else -> skip fi };  /* a commit */
         if
         :: stage(s, o, k); if :: two -> stage(1, o1, k1) :: else -> skip fi;
@@ -107,7 +112,9 @@ proctype G(byte n) {
         :: else -> skip
         fi;
         if :: !skip0 -> pp[s] = b :: else -> skip fi; if :: !skip1 -> pp[1] = b1 :: else -> skip fi;   /* C3 */
+        /* C4 */
         d_step { cw[0] = c; shown[g] = 1; if :: !skip0 -> cver[c*S+s] = v :: else -> skip fi; if :: !skip1 -> cver[c*S+1] = v1 :: else -> skip fi };
+        /* C5 */
         if :: !skip0 -> d_step { publish(s, b, v); assert(o >= state[s]); state[s] = o; published[s] = MAX(published[s], k) } :: else -> skip fi;
         if :: !skip1 -> d_step { publish(1, b1, v1); assert(o1 >= state[1]); state[1] = o1; published[1] = MAX(published[1], k1) } :: else -> skip fi;
         assert(state[s] >= o && (!two || state[1] >= o1));
@@ -116,6 +123,10 @@ out:    if :: two -> UNLOCK(1) :: else -> skip fi; UNLOCK(s); CUNLOCK
      skip; d_step { s = 0; b = 0; v = 0; b1 = 0; v1 = 0; c = 0; o = 0; o1 = 0; k = 0; k1 = 0; g = 0; two = 0; skip0 = 0; skip1 = 0 }
   :: else -> break
   od
+}
+
+proctype Sync() { /* the end of sync.go sync */
+  LOCK(0); d_step { pin[0] = pinning[0]; pinning[0] = 0 }; UNLOCK(0)
 }
 
 #ifndef NO_READER
@@ -145,8 +156,14 @@ end: skip
 init {
   d_step { num[0] = 1; next = 2; shown[0] = 1;
     pv[0] = 1; pv[1] = 1; pv[2] = 1; top[0] = 1; top[1] = 1; top[2] = 1;
-    seq[B(0,0)] = 2; seq[B(1,0)] = 2; seq[B(2,0)] = 2; ses[B(0,0)] = 1; ses[B(1,0)] = 1; ses[B(2,0)] = 1 }
+#ifdef PINS
+    pi[0] = K - 1; pp[0] = K - 1; pin[0] = 1; pinning[0] = K;
+#endif
+    seq[B(0,pi[0])] = 2; seq[B(1,0)] = 2; seq[B(2,0)] = 2; ses[B(0,pi[0])] = 1; ses[B(1,0)] = 1; ses[B(2,0)] = 1 }
   atomic { run G(N1); run G(N2);
+#ifdef PINS
+    run Sync();
+#endif
 #ifndef NO_READER
     run Reader()
 #endif
