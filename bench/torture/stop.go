@@ -31,7 +31,7 @@ func newStop() *cobra.Command {
 		func(cmd *cobra.Command) {
 			cmd.Flags().IntVarP(&n, "n", "n", 30, "freezes of each: writer, reader, waiter")
 			cmd.Flags().DurationVar(&pause, "for", 2*time.Second, "how long each is frozen")
-			cmd.Flags().DurationVar(&limit, "limit", 250*time.Millisecond, "how long a call may take, on a machine that is busy with other things, too")
+			cmd.Flags().DurationVar(&limit, "limit", time.Second, "how long a call may take, on a machine that is busy with other things, too")
 		},
 		func(p *proof) error {
 			for _, name := range []string{"waited", "errors", "not resumed"} {

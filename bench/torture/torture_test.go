@@ -44,7 +44,7 @@ func TestShortForms(t *testing.T) {
 		"grow --bytes 16777216 --slots 3000 --changes 6000 --live 8388608 --control",
 		"waiters --publishes 3000 --watchers 200 --processes 8",
 		"waiters --publishes 3000 --control",
-		"stop -n 1 --for 2s --limit 1s",
+		"stop -n 1",
 		"stop -n 10 --for 1s --limit 500ms --control",
 		"creators -n 60",
 		"creators -n 60 --control",
