@@ -287,15 +287,13 @@ func (f *file) copied() bool {
 		return false
 	}
 	defer there.Close()
-	var next uint64
+	ahead := false
 	err = shm.Guard(func() error { // first the one that can only be ahead
-		next = shm.NewView(there.View()).Load(layout.NextSessionOff)
-		if next <= f.view().Load(layout.NextSessionOff) {
-			next = 0
-		}
+		next := shm.NewView(there.View()).Load(layout.NextSessionOff)
+		ahead = next > f.view().Load(layout.NextSessionOff)
 		return nil
 	})
-	return err == nil && next != 0
+	return err == nil && ahead
 }
 
 // close unmaps. Reads in flight end with ErrClosed.

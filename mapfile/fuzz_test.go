@@ -51,8 +51,8 @@ func hostileFile(dir string, golden, b image, off uint32, word uint64) string {
 	return path
 }
 
-// FuzzOpen: bytes that are no map file, or a damaged one, do no harm to those who read them.
-func FuzzOpen(f *testing.F) {
+// fuzzFile has use try files that the fuzzer makes up.
+func fuzzFile(f *testing.F, use func(t *testing.T, path string)) {
 	golden := image(must1(os.ReadFile(goldenV1)))
 	seedFiles(f, golden)
 	dir := testDir(f)
@@ -63,6 +63,13 @@ func FuzzOpen(f *testing.F) {
 		defer hangs()()
 		path := hostileFile(dir, golden, b, off, word)
 		defer os.Remove(path)
+		use(t, path)
+	})
+}
+
+// FuzzOpen: bytes that are no map file, or a damaged one, do no harm to those who read them.
+func FuzzOpen(f *testing.F) {
+	fuzzFile(f, func(t *testing.T, path string) {
 		mf, err := mapfile.Open(path)
 		if err != nil {
 			mustBeTyped(t, "open", err)
@@ -76,16 +83,7 @@ func FuzzOpen(f *testing.F) {
 // FuzzJoin: nor to those who produce into them. What such a producer publishes is what is read, or is
 // lost in the damage; it is never something else.
 func FuzzJoin(f *testing.F) {
-	golden := image(must1(os.ReadFile(goldenV1)))
-	seedFiles(f, golden)
-	dir := testDir(f)
-	f.Fuzz(func(t *testing.T, b []byte, off uint32, word uint64) {
-		if len(b) > 1<<20 {
-			return
-		}
-		defer hangs()()
-		path := hostileFile(dir, golden, b, off, word)
-		defer os.Remove(path)
+	fuzzFile(f, func(t *testing.T, path string) {
 		mf, err := mapfile.OpenOrCreate(path, mapfile.WithLockTimeout(20*time.Millisecond), mapfile.WithMaxSize(4<<20))
 		if err != nil {
 			mustBeTyped(t, "join", err)

@@ -4,7 +4,6 @@ package main
 
 import (
 	"encoding/binary"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,16 +25,7 @@ type oldPlace struct {
 // readOldPlaces finds the values of all slots, and goes on reading them where they were. A value that is
 // gone is told once.
 func (r *growReader) readOldPlaces(path string) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	mem, err := unix.Mmap(int(file.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
+	mem, err := mapOnce(path)
 	if err != nil {
 		return err
 	}

@@ -14,15 +14,10 @@ import (
 
 func init() {
 	roles["kill.producer"] = func(args []string) error {
-		seed, err := strconv.ParseUint(args[1], 10, 64)
+		v, err := newMortal(args[0], args[1], args[2], 5)
 		if err != nil {
 			return err
 		}
-		number, err := strconv.ParseUint(args[2], 10, 64)
-		if err != nil {
-			return err
-		}
-		v := &mortal{path: args[0], rng: rand.New(rand.NewPCG(seed, 5)), number: number}
 		if err := v.begin(mapfile.OpenOrCreate); err != nil {
 			return err
 		}
@@ -48,6 +43,21 @@ type mortal struct {
 	number uint64 // rises with every publish
 	slots  map[string]*mapfile.Slot
 	raws   map[string]*mapfile.Raw
+}
+
+// newMortal makes one of what a role is told: the seed, of which stream is a part of its own, and the
+// number to count from.
+func newMortal(path, seedText, numberText string, stream uint64) (*mortal, error) {
+	seed, err := strconv.ParseUint(seedText, 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	number, err := strconv.ParseUint(numberText, 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	return &mortal{path: path, rng: rand.New(rand.NewPCG(seed, stream)), number: number,
+		slots: map[string]*mapfile.Slot{}, raws: map[string]*mapfile.Raw{}}, nil
 }
 
 // begin becomes the producer of every slot there is or should be, and publishes each: none is stuck.

@@ -24,16 +24,7 @@ func (r *fullSpeedReader) readCarelessly(path string, reads int64) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	mem, err := unix.Mmap(int(file.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
+	mem, err := mapOnce(path)
 	if err != nil {
 		return err
 	}
@@ -52,6 +43,20 @@ func (r *fullSpeedReader) readCarelessly(path string, reads int64) error {
 		r.tell(n, n == reads)
 	}
 	return r.done()
+}
+
+// mapOnce maps a file as long as it is now, for reading.
+func mapOnce(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return unix.Mmap(int(file.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
 }
 
 // publishedBuffer returns where the entry's publish word and extent word say that the value is.

@@ -214,16 +214,11 @@ func (s *soak) tryToTake() {
 
 func init() {
 	roles["soak.joiner"] = func(args []string) error {
-		seed, err := strconv.ParseUint(args[1], 10, 64)
+		v, err := newMortal(mainPath(args[0]), args[1], args[2], 8)
 		if err != nil {
 			return err
 		}
-		number, err := strconv.ParseUint(args[2], 10, 64)
-		if err != nil {
-			return err
-		}
-		v := &mortal{path: mainPath(args[0]), rng: rand.New(rand.NewPCG(seed, 8)), number: number, quiet: true,
-			slots: map[string]*mapfile.Slot{}, raws: map[string]*mapfile.Raw{}}
+		v.quiet = true
 		return joinForAWhile(v)
 	}
 }
