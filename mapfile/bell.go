@@ -47,6 +47,12 @@ func newBell(s *session) *bell {
 
 // ring is called after each publish, and after the last one of a commit.
 func (b *bell) ring() {
+	if b.fence || b.note.Load() != 2 { // else the ringer will do it
+		b.ringOrNote()
+	}
+}
+
+func (b *bell) ringOrNote() {
 	if b.fence {
 		b.private.Add(1)
 	}

@@ -13,7 +13,7 @@ import (
 // (the pending buffer counts if its commit is decided), or a Snapshot's limit excludes the newest.
 // A file of another boot has no commits under way: its marks mean nothing.
 func (c *cursor) choose(pub layout.PublishWord, lim *limit) (index int, version uint64, pending bool, err error) {
-	v := c.file.at(c.extent.End())
+	v := c.view
 	if pub.Marked() && !c.file.evidence {
 		p := pub.Pending()
 		off := c.extent.Buffer(p)
@@ -123,19 +123,28 @@ func (c *cursor) decided(v shm.View, off uint64, lim *limit) (bool, error) {
 
 // limit is the cut of a Snapshot: up to which commit of each session values count.
 type limit struct {
+	file     *file
 	next     uint64 // the first session number that was not given out
 	sessions [layout.NumSessions]struct{ number, commit uint64 }
+	used     []int // records that had a session when next was first seen
 }
 
-// load takes the cut as of now: the next number first, then every record.
-func (l *limit) load(v shm.View) bool {
-	l.next = v.Load(layout.NextSessionOff)
-	for i := range l.sessions {
+// load takes the cut as of now: the next number first, then the records. As long as the next number is the
+// same, no other record has got a session that counts.
+func (l *limit) load(f *file) bool {
+	v := f.view()
+	if next := v.Load(layout.NextSessionOff); l.file != f || l.next != next {
+		l.file, l.next, l.used = f, next, l.used[:0]
+		for i := range l.sessions {
+			if l.sessions[i].number = v.Load(layout.SessionOff(i) + layout.SessionNumberOff); l.sessions[i].number != 0 {
+				l.used = append(l.used, i)
+			}
+		}
+	}
+	for _, i := range l.used {
 		off := layout.SessionOff(i)
 		s := &l.sessions[i]
-		if s.number = v.Load(off + layout.SessionNumberOff); s.number == 0 {
-			continue
-		}
+		s.number = v.Load(off + layout.SessionNumberOff)
 		s.commit = v.Load(off + layout.SessionCommitOff)
 		if v.Load(off+layout.SessionNumberOff) != s.number {
 			return false

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"slices"
-	"sync"
 
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
 	"github.com/gomapfile/mapfile/mapfile/internal/shm"
@@ -29,17 +28,19 @@ type member struct {
 
 // commit is the memory of one commit: each slot once, in the order of the entries.
 type commit struct {
+	slots   []*slot // that it was made for
 	members []member
 	byGroup []*member // the same, those with one Locker together
 	inPlace bool      // all of them can encode in place, under one Locker at most
 }
 
-var commits = sync.Pool{New: func() any { return new(commit) }}
-
 // commit publishes the slots as one.
 func (s *session) commit(slots []*slot) error {
-	c := commits.Get().(*commit)
-	defer c.release()
+	c, ok := s.oldCommits.Get().(*commit)
+	if !ok {
+		c = new(commit)
+	}
+	defer s.release(c)
 	if c.take(slots); len(c.members) == 0 {
 		return s.alive()
 	}
@@ -69,12 +70,25 @@ func (s *session) commit(slots []*slot) error {
 	return nil
 }
 
-// take makes the lists.
+// take makes the lists, or takes those of an earlier commit of the same slots.
 func (c *commit) take(slots []*slot) {
+	if !slices.Equal(c.slots, slots) {
+		c.slots = append(c.slots[:0], slots...)
+		c.list()
+	}
 	c.inPlace = true
-	for _, sl := range slots {
+	for i := range c.members {
+		sl := c.members[i].slot
+		c.inPlace = c.inPlace && sl.encodesInPlace() && sl.group == c.members[0].slot.group
+	}
+}
+
+func (c *commit) list() {
+	clear(c.members)
+	clear(c.byGroup)
+	c.members, c.byGroup = c.members[:0], c.byGroup[:0]
+	for _, sl := range c.slots {
 		c.members = append(c.members, member{slot: sl})
-		c.inPlace = c.inPlace && sl.encodesInPlace() && sl.group == slots[0].group
 	}
 	slices.SortFunc(c.members, func(a, b member) int {
 		return cmp.Or(cmp.Compare(a.slot.ref.index, b.slot.ref.index), cmp.Compare(a.slot.ref.generation, b.slot.ref.generation))
@@ -86,16 +100,16 @@ func (c *commit) take(slots []*slot) {
 	slices.SortStableFunc(c.byGroup, func(a, b *member) int { return cmp.Compare(a.slot.group, b.slot.group) })
 }
 
-func (c *commit) release() {
+// release keeps the lists for the next commit: most are of the same slots.
+func (s *session) release(c *commit) {
 	for i := range c.members {
-		if st := c.members[i].staged; st != nil {
-			st.release()
+		m := &c.members[i]
+		if m.staged != nil {
+			m.staged.release()
 		}
+		*m = member{slot: m.slot}
 	}
-	clear(c.members)
-	clear(c.byGroup)
-	c.members, c.byGroup = c.members[:0], c.byGroup[:0]
-	commits.Put(c)
+	s.oldCommits.Put(c)
 }
 
 // lock takes the mutex of commits and those of the slots, in the order of their entries.
@@ -190,8 +204,9 @@ func (m *member) stage() (err error) {
 }
 
 func (m *member) fillInPlace(number uint64) error {
-	v, ticket, _ := m.slot.take() // fill looks with mu held
-	f, over, err := m.slot.fillBound(source{v: v, commit: number})
+	v, ticket := m.slot.takeInPlace()
+	src := source{v: v, commit: number}
+	f, over, err := m.slot.fillBound(&src)
 	if m.ticket = ticket; err != nil || over != nil {
 		m.over = over
 		return err
@@ -211,7 +226,7 @@ func (c *commit) fillStaged(number uint64) error {
 		case m.over != nil:
 			m.filled, err = m.slot.fillStaged(source{payload: m.over, commit: number})
 		case m.staged == nil: // filled in place
-		case m.slot.err == nil && m.ticket < m.slot.published:
+		case m.slot.overtaken(m.ticket):
 			m.skip = true
 		default:
 			m.filled, err = m.slot.fillStaged(source{payload: m.staged.buf, commit: number})

@@ -108,9 +108,16 @@ var entryFields = []wordField{
 }
 
 var bufferFields = []wordField{
-	{layout.BufferSeqOff, 8, "sequence", showSequence}, {layout.BufferLengthOff, 4, "length", nil}, {layout.BufferLengthOff + 4, 4, "check", showHex},
+	{layout.BufferSeqOff, 8, "sequence", showSequence}, {layout.BufferLengthOff, 4, "length", showLength}, {layout.BufferLengthOff + 4, 4, "check", showHex},
 	{layout.BufferTypeIDOff, 8, "type ID", showHex}, {layout.BufferSessionOff, 8, "session", showSession}, {layout.BufferCommitOff, 8, "commit", nil},
 	{layout.BufferWallOff, 8, "wall", showTime}, {layout.BufferBootOff, 8, "boot", showDuration}, {layout.BufferTypeOff, 4, "type", nil}, {layout.BufferRateOff, 4, "rate", showRate},
+}
+
+func showLength(w uint64) string {
+	if n, unchecked := layout.PayloadLen(uint32(w)); unchecked {
+		return fmt.Sprintf("%d, without checksum", n)
+	}
+	return fmt.Sprint(w)
 }
 
 func showHex(w uint64) string      { return fmt.Sprintf("%x", w) }
@@ -322,7 +329,8 @@ func (d *dumper) extent(p piece) {
 			continue
 		}
 		d.words(off, bufferFields, name)
-		n := min(uint64(d.f.at(off+layout.BufferHeadLen).Load32(off+layout.BufferLengthOff)), ext.Capacity)
+		length, _ := layout.PayloadLen(d.f.at(off + layout.BufferHeadLen).Load32(off + layout.BufferLengthOff))
+		n := min(uint64(length), ext.Capacity)
 		at := off + layout.BufferHeadLen
 		d.emit(Field{int64(at), int64(n), "payload", "", name, d.bytes(at, min(n, maxFieldBytes)), false})
 		if n < ext.Capacity {

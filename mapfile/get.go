@@ -56,7 +56,9 @@ func pathOf(from Getter) string {
 	case *MapFile:
 		return from.Path()
 	case *Snapshot:
-		return from.path
+		if from != nil && from.file != nil {
+			return from.file.path
+		}
 	}
 	return ""
 }
@@ -78,15 +80,16 @@ func (mf *MapFile) Reader(name string) *SlotReader { return &SlotReader{mf: mf, 
 func (r *SlotReader) Get() (any, Stamp, error) {
 	var v any
 	var stamp Stamp
-	err := r.withValue("get", func(f *file, val *value) error {
-		t, err := f.typeOf(val.head.Type, val.head.TypeID)
+	err := r.withValue("get", func(c *cursor, val *value) error {
+		t, err := c.typeOf(&val.head)
 		if err == nil {
-			err = t.resolve(f.registry)
+			err = t.resolve(c.file.registry)
 		}
 		if err != nil {
 			return err
 		}
-		v, stamp = reflect.New(t.goType).Interface(), val.stamp()
+		v = reflect.New(t.goType).Interface()
+		val.stamp(&stamp)
 		return t.decode(val, v, true)
 	})
 	if err != nil {
@@ -97,28 +100,52 @@ func (r *SlotReader) Get() (any, Stamp, error) {
 
 // GetInto makes *v what a fresh Get would give, and says which publish it is. With a *Raw it needs
 // neither registry nor codec.
-func (r *SlotReader) GetInto(v any) (Stamp, error) {
-	var stamp Stamp
-	if raw, ok := v.(*Raw); ok && raw != nil {
-		if err := r.readRaw(raw); err != nil {
-			return stamp, err
-		}
-		return raw.Stamp, nil
+func (r *SlotReader) GetInto(v any) (stamp Stamp, err error) {
+	raw, ok := v.(*Raw)
+	if !ok || raw == nil {
+		err = r.decodeInto(v, &stamp)
+		return stamp, err
 	}
+	if r == nil || r.mf == nil || r.mf.config == nil {
+		return stamp, r.fail("get", ErrClosed)
+	}
+	h := &checked
+	if r.mf.config.noCheck {
+		h = &unchecked
+	}
+	var val value
+	val.payload = raw.Payload[:0]
+	c, err := r.read(&val, h)
+	if err == nil {
+		var t *storedType
+		if t, err = c.typeOf(&val.head); err == nil {
+			raw.Type, raw.Payload = t.info, val.payload
+			val.stamp(&raw.Stamp)
+			// Word by word: a copy in larger pieces would wait until the words are written.
+			stamp.Version, stamp.Commit, stamp.Session = raw.Stamp.Version, raw.Stamp.Commit, raw.Stamp.Session
+			stamp.Time = raw.Stamp.Time
+			return stamp, nil
+		}
+	}
+	return stamp, r.fail("get", err)
+}
+
+// decodeInto is GetInto for objects.
+func (r *SlotReader) decodeInto(v any, stamp *Stamp) error {
 	if r == nil {
-		return stamp, fail("get", "", "", ErrClosed)
+		return fail("get", "", "", ErrClosed)
 	}
 	want, err := boundType(v)
 	if err != nil {
 		if _, closed := r.mf.reader(); closed != nil {
 			err = closed
 		}
-		return stamp, r.fail("get", err)
+		return r.fail("get", err)
 	}
-	err = r.withValue("get", func(f *file, val *value) error {
-		t, err := f.typeOf(val.head.Type, val.head.TypeID)
+	return r.withValue("get", func(c *cursor, val *value) error {
+		t, err := c.typeOf(&val.head)
 		if err == nil {
-			err = t.resolve(f.registry)
+			err = t.resolve(c.file.registry)
 		}
 		if err != nil {
 			return err
@@ -126,23 +153,22 @@ func (r *SlotReader) GetInto(v any) (Stamp, error) {
 		if t.goType != want {
 			return fmt.Errorf("%w: it holds a %s, which is a *%v here, not a %T", ErrType, quoted(t.info.Name), t.goType, v)
 		}
-		stamp = val.stamp()
+		val.stamp(stamp)
 		return t.decode(val, v, false)
 	})
-	return stamp, err
 }
 
 // Inspect decodes by the schema in the file, without the Go type.
 func (r *SlotReader) Inspect() (codec.Node, Stamp, error) {
 	var node codec.Node
 	var stamp Stamp
-	err := r.withValue("inspect", func(f *file, val *value) error {
-		t, err := f.typeOf(val.head.Type, val.head.TypeID)
+	err := r.withValue("inspect", func(c *cursor, val *value) error {
+		t, err := c.typeOf(&val.head)
 		if err != nil {
 			return err
 		}
-		stamp = val.stamp()
-		node, err = t.inspect(f.registry, val.payload)
+		val.stamp(&stamp)
+		node, err = t.inspect(c.file.registry, val.payload)
 		return err
 	})
 	return node, stamp, err
@@ -189,35 +215,19 @@ func (c *cursor) gone() bool {
 	return layout.ExtentWord(shm.Load(c.ext)).None() || shm.Load32(c.gen) != c.ref.generation
 }
 
-func (r *SlotReader) readRaw(raw *Raw) error {
-	if r == nil {
-		return fail("get", "", "", ErrClosed)
-	}
-	val := values.Get().(*value)
-	own := val.payload
-	val.payload = raw.Payload[:0]
-	f, err := r.read(val, &how{check: r.mf == nil || r.mf.config == nil || !r.mf.config.noCheck})
-	if err == nil {
-		var t *storedType
-		if t, err = f.typeOf(val.head.Type, val.head.TypeID); err == nil {
-			raw.Type, raw.Stamp, raw.Payload = t.info, val.stamp(), val.payload
-		}
-	}
-	val.payload = own
-	values.Put(val)
-	return r.fail("get", err)
-}
+// checked and unchecked are how to read a value.
+var checked, unchecked = how{check: true}, how{}
 
 // withValue copies the slot's value and gives it to use. The value's memory is used again after use
 // returns, unless use keeps the payload by setting val.payload to nil.
-func (r *SlotReader) withValue(op string, use func(*file, *value) error) error {
+func (r *SlotReader) withValue(op string, use func(*cursor, *value) error) error {
 	if r == nil {
 		return fail(op, "", "", ErrClosed)
 	}
 	val := values.Get().(*value)
-	f, err := r.read(val, &how{check: true})
+	c, err := r.read(val, &checked)
 	if err == nil {
-		err = use(f, val)
+		err = use(c, val)
 	}
 	val.release()
 	return r.fail(op, err)
@@ -235,8 +245,13 @@ func (v *value) release() {
 	values.Put(v)
 }
 
-// read copies the slot's value from wherever it is now.
-func (r *SlotReader) read(val *value, h *how) (*file, error) {
+// read copies the slot's value from wherever it is now, and tells where that was.
+func (r *SlotReader) read(val *value, h *how) (*cursor, error) {
+	if f, err := r.mf.reader(); err == nil { // the usual case: nothing has changed since the last time
+		if c := r.at.Load(); c != nil && c.file == f && c.tryRead(val, h) == nil {
+			return c, nil
+		}
+	}
 	for relook := 0; ; {
 		f, err := r.mf.reader()
 		if err != nil {
@@ -257,10 +272,10 @@ func (r *SlotReader) read(val *value, h *how) (*file, error) {
 			if now != c || !known {
 				r.at.Store(now)
 			}
-			return f, nil
+			return now, nil
 		}
 		if f.evidence && errors.Is(err, ErrCorrupt) {
-			return f, now.salvage(val)
+			return now, now.salvage(val)
 		}
 		if errors.Is(err, ErrNoSlot) && relook < 3 { // it was removed; the name may be there again
 			relook++
@@ -268,7 +283,7 @@ func (r *SlotReader) read(val *value, h *how) (*file, error) {
 			continue
 		}
 		if !r.mf.retarget(f, err) {
-			return f, err
+			return now, err
 		}
 	}
 }
@@ -300,12 +315,16 @@ func (r *SlotReader) fail(op string, err error) error {
 	if err == nil {
 		return nil
 	}
+	if r == nil {
+		return fail(op, "", "", err)
+	}
 	return fail(op, r.mf.Path(), r.name, err)
 }
 
 // stamp says which publish a value is.
-func (v *value) stamp() Stamp {
-	return Stamp{Version: v.version, Commit: v.head.Commit, Session: v.head.Session.Number(), Time: unixTime(v.head.Wall)}
+func (v *value) stamp(s *Stamp) {
+	s.Version, s.Commit, s.Session = v.version, v.head.Commit, v.head.Session.Number()
+	s.Time = unixTime(v.head.Wall)
 }
 
 // rate is publishes a second, whatever the file says.

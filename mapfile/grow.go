@@ -45,7 +45,7 @@ func (sl *slot) move(n uint64) error {
 		}
 		m.Store(sl.ref.off+layout.EntryExtOff, uint64(word)) // the switch
 		shm.OrderAfterStore(m.Word(sl.ref.off + layout.EntryExtOff))
-		sl.extent = next
+		sl.setExtent(next)
 		sl.current = index
 		if sl.pinned >= 0 || sl.pinning >= 0 { // the published buffer is the durable one now
 			if sl.pinned >= 0 {

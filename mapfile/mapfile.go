@@ -56,10 +56,18 @@ func (mf *MapFile) reader() (*file, error) {
 	if f == nil { // a zero MapFile
 		return nil, ErrClosed
 	}
-	if mf.config.follow && mf.lost(f) {
-		f = mf.file.Load()
+	if mf.config.follow {
+		f = mf.following(f)
 	}
 	return f, nil
+}
+
+// following is f, or what it was replaced by.
+func (mf *MapFile) following(f *file) *file {
+	if mf.lost(f) {
+		return mf.file.Load()
+	}
+	return f
 }
 
 // lost looks from time to time whether the path of a handle that follows still names the file: one

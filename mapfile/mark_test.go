@@ -37,7 +37,7 @@ func TestReaderThatSleepsOverItsMarkDoesNotGoBackToAPinnedVersion(t *testing.T) 
 	commit()
 	seen := layout.NewPublishWord(1, pinned, sl.current, sl.ref.salt) // what it loaded: C3 of the second commit
 	var lim limit
-	if whole := lim.load(f.view()); !whole {
+	if whole := lim.load(f); !whole {
 		t.Fatal("no limit to be had")
 	}
 	for range 3 { // around the pinned buffer to the one that was marked

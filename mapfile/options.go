@@ -81,7 +81,7 @@ func newConfig(mode openMode, opts []Option) (*config, error) {
 		o.file(c)
 	}
 	for _, name := range c.given {
-		if forReaders := name == "WithFollow" || name == "WithoutCheck"; forReaders != (mode == modeRead) {
+		if forReaders := name == "WithFollow"; forReaders != (mode == modeRead) {
 			c.errs = append(c.errs, fmt.Errorf("%s has no use here: it is for %s", name,
 				map[bool]string{true: "Open", false: "producers"}[forReaders]))
 		}
@@ -156,8 +156,9 @@ func WithCapacity(bytes int) SlotOption {
 	}}
 }
 
-// WithBuffers gives the slot k buffers, 2 to 16, instead of a number by its capacity: 8 up to 2 KiB,
-// 4 up to 256 KiB, 3 up to 1 MiB, 2 above. More cost memory and disturb the writer less.
+// WithBuffers gives the slot k buffers, 2 to 16, instead of a number by its capacity: 8 up to 16 KiB,
+// 4 up to 256 KiB, 3 up to 1 MiB, 2 above. More cost memory and disturb the writer less; 3 will do for
+// values that are published a few times a second.
 func WithBuffers(k int) SlotOption {
 	return bothOption{"WithBuffers", func(s *slotConfig) {
 		if s.buffers = k; k < layout.MinK || k > layout.MaxK {
@@ -233,10 +234,12 @@ func WithFollow() Option {
 	return fileOption(func(c *config) { c.given = append(c.given, "WithFollow"); c.follow = true })
 }
 
-// WithoutCheck makes reads into a *Raw skip the checksum, as the peers do. The sequence protocol
-// alone excludes torn values; the checksum finds stray writes and bad memory.
+// WithoutCheck makes reads into a *Raw skip the checksum, and a producer publish payloads without one;
+// then headers still have theirs, and the file says which payloads have none. The sequence protocol alone
+// excludes torn values; the checksum finds stray writes and bad memory. After the machine went down, a
+// value without one cannot be shown to be whole, and is reported as damaged.
 func WithoutCheck() Option {
-	return fileOption(func(c *config) { c.given = append(c.given, "WithoutCheck"); c.noCheck = true })
+	return fileOption(func(c *config) { c.noCheck = true })
 }
 
 // WithLogger logs take-overs, recoveries and fallbacks; silent if not given.

@@ -35,7 +35,7 @@ func (f *file) fillProducer(v shm.View, off uint64, p *Producer) {
 // producerCache remembers the producers of one listing, or, with a time to live, of many events.
 type producerCache struct {
 	f     *file
-	known map[layout.OwnerWord]Producer
+	known map[layout.OwnerWord]*Producer
 	ttl   time.Duration
 	made  time.Time
 }
@@ -44,17 +44,19 @@ type producerCache struct {
 const producerTTL = 100 * time.Millisecond
 
 func newProducerCache(f *file, ttl time.Duration) *producerCache {
-	return &producerCache{f: f, known: map[layout.OwnerWord]Producer{}, ttl: ttl, made: time.Now()}
+	return &producerCache{f: f, known: map[layout.OwnerWord]*Producer{}, ttl: ttl, made: time.Now()}
 }
 
-func (c *producerCache) get(v shm.View, owner layout.OwnerWord) Producer {
+// get returns a Producer that nobody changes.
+func (c *producerCache) get(v shm.View, owner layout.OwnerWord) *Producer {
 	if c.ttl > 0 && time.Since(c.made) > c.ttl {
 		clear(c.known)
 		c.made = time.Now()
 	}
 	p, ok := c.known[owner]
 	if !ok {
-		p = c.f.producer(v, owner, c.f.ownerState(v, owner))
+		it := c.f.producer(v, owner, c.f.ownerState(v, owner))
+		p = &it
 		c.known[owner] = p
 	}
 	return p

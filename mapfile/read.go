@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
@@ -26,6 +27,8 @@ type cursor struct {
 	gen    *uint32
 	mark   *uint64 // the file's superseded word
 	extent layout.Extent
+	view   shm.View                   // a window that reaches to the extent's end
+	stored atomic.Pointer[storedType] // of the last value
 }
 
 // how says what a read is for.
@@ -61,20 +64,39 @@ func (f *file) newCursor(ref entryRef, ext layout.ExtentWord) *cursor {
 	c.ext = v.Word(ref.off + layout.EntryExtOff)
 	c.gen = v.Word32(ref.off + layout.EntryGenOff)
 	c.mark = v.Word(layout.SupersededOff)
-	c.extent = ext.Decode()
+	c.setExtent(ext)
 	return c
+}
+
+func (c *cursor) setExtent(ext layout.ExtentWord) {
+	c.extent = ext.Decode()
+	c.view = c.file.at(c.extent.End())
+}
+
+// typeOf returns the type of a value. It is called under no guard.
+func (c *cursor) typeOf(head *layout.Buffer) (*storedType, error) {
+	if t := c.stored.Load(); t != nil && t.ref == head.Type && t.id == head.TypeID {
+		return t, nil
+	}
+	t, err := c.file.typeOf(head.Type, head.TypeID)
+	if err == nil {
+		c.stored.Store(t)
+	}
+	return t, err
 }
 
 // moved returns a cursor for the slot's present extent.
 func (c *cursor) moved() (*cursor, error) {
-	next := *c
+	next := &cursor{file: c.file, ref: c.ref, pub: c.pub, ext: c.ext, gen: c.gen, mark: c.mark, extent: c.extent, view: c.view}
 	err := c.file.guard(func() error {
-		if next.extent = layout.ExtentWord(shm.Load(c.ext)).Decode(); next.extent.Word.None() {
+		ext := layout.ExtentWord(shm.Load(c.ext))
+		if ext.None() {
 			return ErrNoSlot
 		}
+		next.setExtent(ext)
 		return nil
 	})
-	return &next, err
+	return next, err
 }
 
 // Retries of one read. Most reads need none; a reader that a writer laps each time ends in ErrBusy.
@@ -170,9 +192,8 @@ func (c *cursor) copyValue(val *value, h *how) error {
 	}
 	// R4: the buffer's sequence.
 	off := c.extent.Buffer(index)
-	v := c.file.at(c.extent.End())
-	buf := v.Bytes(off, layout.BufferHeadLen+c.extent.Capacity)
-	seq := v.Word(off)
+	buf := c.view.Bytes(off, layout.BufferHeadLen+c.extent.Capacity)
+	seq := c.view.Word(off)
 	if now := shm.Peek(seq); now != 2*version {
 		if err := c.unstable(pub, version); err != nil {
 			return err
@@ -214,6 +235,9 @@ func (c *cursor) copyValue(val *value, h *how) error {
 		return ErrClosed
 	}
 	val.version = version
+	if val.head.Unchecked && c.file.evidence && !h.headOnly {
+		return fmt.Errorf("%w: version %d was published without a checksum before the machine went down: nothing shows that it is whole", ErrCorrupt, version)
+	}
 	// R8: the checksum, over the private copy.
 	if h.check && !h.headOnly {
 		if sum := layout.Check(version, &val.head, c.ref.salt, val.payload); sum != val.head.Check {

@@ -27,7 +27,7 @@ func (c *cursor) salvage(val *value) error {
 			}
 			var head layout.Buffer
 			layout.GetBuffer(v.Bytes(off, layout.BufferHeadLen), &head)
-			if uint64(head.Length) > c.extent.Capacity {
+			if uint64(head.Length) > c.extent.Capacity || head.Unchecked {
 				continue
 			}
 			payload := copyPayload(nil, v.Bytes(off+layout.BufferHeadLen, uint64(head.Length)))
@@ -36,7 +36,7 @@ func (c *cursor) salvage(val *value) error {
 			}
 		}
 		if !found {
-			return fmt.Errorf("%w: the machine went down while the slot was written, and no version of it is whole", ErrCorrupt)
+			return fmt.Errorf("%w: the machine went down while the slot was written, and no version of it is shown to be whole by a checksum", ErrCorrupt)
 		}
 		return nil
 	})

@@ -29,14 +29,16 @@ type session struct {
 
 	lockTimeout time.Duration
 	maxSize     int64
+	noCheck     bool          // payloads get no checksum
 	every       time.Duration // between heartbeats
 
-	structure chan struct{} // holds a value while a goroutine of this handle is at the structure lock
-	commitMu  sync.Mutex    // one commit at a time
-	bell      *bell
-	clock     clock
-	stop      chan struct{}
-	stopped   sync.WaitGroup // heartbeat and ringer
+	structure  chan struct{} // holds a value while a goroutine of this handle is at the structure lock
+	commitMu   sync.Mutex    // one commit at a time
+	oldCommits sync.Pool     // of *commit
+	bell       *bell
+	clock      clock
+	stop       chan struct{}
+	stopped    sync.WaitGroup // heartbeat and ringer
 
 	mu        sync.Mutex // guards what follows; never held while waiting for anything but memory
 	slots     map[string]*slot
@@ -55,7 +57,7 @@ func (s *session) mem() shm.Mem { return shm.Writable(s.at(s.view().Load(layout.
 // newSession gives the file a producer: finds a record, after repairing what its last session left.
 func newSession(f *file, c *config) (*session, error) {
 	s := &session{
-		file: f, lockTimeout: c.lockTimeout, maxSize: c.maxSize, every: c.heartbeat,
+		file: f, lockTimeout: c.lockTimeout, maxSize: c.maxSize, noCheck: c.noCheck, every: c.heartbeat,
 		structure: make(chan struct{}, 1), slots: map[string]*slot{}, groups: map[sync.Locker]*lockerGroup{}, stop: make(chan struct{}), record: -1,
 	}
 	if err := s.selfTestLocks(); err != nil {

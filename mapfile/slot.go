@@ -37,19 +37,23 @@ type slot struct {
 	group   int // slots with the same Locker have the same
 	k       int // buffers asked for; 0: by capacity
 
-	// binding guards the bound object and the tickets; it is held for a few instructions only.
+	// The bound object, and tickets, which say of two encodings which is not older. Changing both belongs
+	// to binding, which is held for a few instructions only; see take and takeInPlace.
 	binding sync.Mutex
-	bound   any
-	tickets uint64
-	ended   error // as err; Set does not wait for mu
+	bound   atomic.Pointer[any]
+	tickets atomic.Uint64
+	ended   error // as err; Set does not wait for mu; with binding held
 
 	// mu is held from the choice of a buffer to the publish word, and by a commit for all its slots,
 	// in the order of their entries. Everything below belongs to it.
-	mu        sync.Mutex
+	mu        slotLock
 	err       error // why the slot cannot be updated any more
 	ref       entryRef
 	pub       *uint64
+	mark      *uint64 // the file's superseded word
 	extent    layout.Extent
+	mem       shm.Mem     // a window that reaches to the extent's end
+	length    int         // of the last payload
 	version   uint64      // published
 	started   atomic.Bool // a version has been published: the capacity is a fair guess
 	current   int         // published buffer
@@ -104,7 +108,7 @@ func (sl *slot) set(v any) error {
 		return sl.ended
 	}
 	if err == nil {
-		sl.bound = v
+		sl.bound.Store(&v)
 	}
 	return err
 }
@@ -136,25 +140,43 @@ func boundType(v any) (reflect.Type, error) {
 	return rv.Type().Elem(), nil
 }
 
-// take returns the bound object and a ticket: of two encodings of a slot the one with the higher
-// ticket is not older. It is called with the Locker held. The error is that of a slot that has ended.
+// take returns the bound object and a ticket, for an encoding in private memory: of two encodings of a
+// slot the one with the higher ticket is not older. It is called with the Locker held. The error is that
+// of a slot that has ended.
 func (sl *slot) take() (any, uint64, error) {
 	sl.binding.Lock()
 	defer sl.binding.Unlock()
-	sl.tickets++
-	return sl.bound, sl.tickets, sl.ended
+	return *sl.bound.Load(), sl.tickets.Add(1), sl.ended
 }
+
+// takeInPlace is take for an encoding in place, with mu held. It needs no ticket of its own: whoever has
+// one by now began before, and is dropped if it comes after. The object is looked up last, so that one
+// which was bound before a later ticket is not missed.
+func (sl *slot) takeInPlace() (any, uint64) {
+	ticket := sl.tickets.Load()
+	return *sl.bound.Load(), ticket
+}
+
+// overtaken tells whether an encoding in private memory has become old, with mu held.
+func (sl *slot) overtaken(ticket uint64) bool { return ticket <= sl.published && sl.err == nil }
 
 // attach makes the handle of an entry that is ours by now: under the structure lock.
 func (sl *slot) attach(m shm.Mem, ref entryRef) {
 	sl.ref = ref
 	sl.pub = m.Word(ref.off + layout.EntryPubOff)
-	sl.extent = layout.ExtentWord(m.Load(ref.off + layout.EntryExtOff)).Decode()
+	sl.mark = m.Word(layout.SupersededOff)
+	sl.setExtent(layout.ExtentWord(m.Load(ref.off + layout.EntryExtOff)).Decode())
 	pub := layout.PublishWord(shm.Load(sl.pub))
 	sl.version, sl.current = pub.Version(), pub.Index()%sl.extent.K
 	sl.started.Store(sl.version > 0)
 	sl.pinned, sl.pinning = int(m.Load32(ref.off+layout.EntryPinOff))-1, -1
 	sl.top = highestVersion(m, ref.off, &sl.extent)
+}
+
+// setExtent remembers where the buffers are.
+func (sl *slot) setExtent(ext layout.Extent) {
+	sl.extent = ext
+	sl.mem = shm.Writable(sl.s.at(ext.End()))
 }
 
 // highestVersion is the highest version that the slot ever used, also by those who died writing it:
@@ -168,35 +190,34 @@ func highestVersion(m shm.Mem, entry uint64, ext *layout.Extent) uint64 {
 }
 
 // ready tells whether the slot can be updated; with mu held, under a guard.
-func (sl *slot) ready() error {
+func (sl *slot) ready() bool {
+	return sl.err == nil && shm.Load(sl.mark) == layout.NotSuperseded && sl.top < layout.MaxVersion
+}
+
+// notReady says why.
+func (sl *slot) notReady() error {
 	if sl.err != nil {
 		return sl.err
 	}
-	if err := sl.s.superseded(); err != nil {
-		return err
+	if mark := shm.Load(sl.mark); mark != layout.NotSuperseded {
+		return markError(mark)
 	}
-	if sl.top >= layout.MaxVersion {
-		return fmt.Errorf("%w: the slot has used up its %d versions; remove it and add another", ErrTooLarge, uint64(layout.MaxVersion))
-	}
-	return nil
+	return fmt.Errorf("%w: the slot has used up its %d versions; remove it and add another", ErrTooLarge, uint64(layout.MaxVersion))
 }
 
-// victim chooses the buffer for the next version: the oldest that is neither published nor pinned.
-// Versions go around the buffers in turn, so that is the next one in the ring.
-func (sl *slot) victim() int {
-	b := sl.current
+// victim chooses the buffer for the version after the one in buffer current: the oldest that is neither
+// that one nor pinned. Versions go around the buffers in turn, so that is the next one in the ring.
+func (sl *slot) victim(current int) int {
+	b := current
 	for range sl.extent.K {
 		if b++; b >= sl.extent.K {
 			b = 0
 		}
-		if b == sl.current {
-			continue
-		}
-		if b != sl.pinned && b != sl.pinning {
+		if b != current && b != sl.pinned && b != sl.pinning {
 			return b
 		}
 	}
-	return (sl.current + 1) % sl.extent.K // only pins left, with few buffers: durability gives way
+	return (current + 1) % sl.extent.K // only pins left, with few buffers: durability gives way
 }
 
 // source is what a buffer is filled with: a payload in private memory or, if that is nil, the encoding
@@ -248,34 +269,35 @@ func recoverFill(old bool, r any) error {
 }
 
 func (sl *slot) write(src *source) (f filled, overflow []byte, err error) {
-	if err := sl.ready(); err != nil {
-		return f, nil, err
+	if !sl.ready() {
+		return f, nil, sl.notReady()
 	}
 	if uint64(len(src.payload)) > sl.extent.Capacity {
 		return f, src.payload, nil
 	}
 	// W1: the buffer. Its version is used up from here on, whatever happens.
-	f = filled{buffer: sl.victim(), version: sl.top + 1}
+	f = filled{buffer: sl.victim(sl.current), version: sl.top + 1}
 	sl.top = f.version
-	off := sl.extent.Buffer(f.buffer)
-	m := shm.Writable(sl.s.at(sl.extent.End()))
-	seq := m.Word(off)
+	if shm.Prefetches {
+		sl.fetchNext(f.buffer)
+	}
+	buf := sl.mem.Bytes(sl.extent.Buffer(f.buffer), layout.BufferHeadLen+sl.extent.Capacity)
+	seq := sl.mem.Word(sl.extent.Buffer(f.buffer))
 	// W2: odd sequence, ordering point: whoever sees the new bytes sees that they are unfinished.
 	testhook.Step()
 	shm.StoreRelease(seq, 2*f.version-1)
 	shm.OrderAfterStore(seq)
 	// W3: payload and header.
-	buf := m.Bytes(off, layout.BufferHeadLen+sl.extent.Capacity)
 	payload := buf[layout.BufferHeadLen:]
-	head := layout.Buffer{
-		TypeID: sl.typeID, Type: sl.typeRef, Commit: src.commit,
-		Session: layout.NewSessionWord(sl.s.number, sl.s.record),
-	}
+	var head layout.Buffer // field by field: a literal is made beside and copied, which takes 15 ns
+	head.TypeID, head.Type = sl.typeID, sl.typeRef
+	head.Session, head.Commit = layout.NewSessionWord(sl.s.number, sl.s.record), src.commit
+	head.Unchecked = sl.s.noCheck
 	head.Wall, head.Boot = sl.s.clock.now()
 	head.Rate = sl.rate.at(f.version, head.Boot)
 	if src.payload != nil {
 		head.Length = uint32(len(src.payload))
-		head.Check = copyChecked(payload, src.payload, layout.CheckSeed(f.version, &head, sl.ref.salt))
+		head.Check = fillPayload(payload, src.payload, layout.CheckSeed(f.version, &head, sl.ref.salt), !head.Unchecked)
 	} else {
 		out, err := sl.codec.Append(payload[:0:len(payload)], src.v)
 		if err != nil {
@@ -287,6 +309,7 @@ func (sl *slot) write(src *source) (f filled, overflow []byte, err error) {
 		head.Length = uint32(len(out))
 		head.Check = layout.Check(f.version, &head, sl.ref.salt, out)
 	}
+	sl.length = int(head.Length)
 	layout.PutBuffer(buf[:layout.BufferHeadLen], &head)
 	// W4: even sequence: complete.
 	testhook.Step()
@@ -297,17 +320,52 @@ func (sl *slot) write(src *source) (f filled, overflow []byte, err error) {
 	return f, nil, nil
 }
 
-// copyChecked copies src and returns the checksum, going on from seed: in pieces, so that the
-// checksum runs over bytes that are in the first-level cache.
-func copyChecked(dst, src []byte, seed uint32) uint32 {
-	const piece = 4096
+// A writer is slow where readers have copied the buffer that it overwrites: each of its lines has to be
+// fetched back from another core's cache. So it asks for lines well before it needs them. For small
+// values those of the next update's buffer, if there are so many buffers that no reader is at that one
+// any more; for larger ones those that come next in the same copy. (What was measured: bench/RESULTS.md.)
+const (
+	fetchBuffers = 8         // as many buffers allow to fetch the next one
+	fetchWhole   = 4 << 10   // a payload up to that is fetched before its update
+	fetchAhead   = 2 << 10   // while a larger one is copied, lines that far ahead
+	fetchLargest = 256 << 10 // up to that; 16 KiB with a checksum, which gives the stores time
+	fetchChecked = 16 << 10
+)
+
+// fetchNext asks for the lines of the buffer after b.
+func (sl *slot) fetchNext(b int) {
+	if sl.extent.K < fetchBuffers || sl.length > fetchWhole {
+		return
+	}
+	next := sl.extent.Buffer(sl.victim(b))
+	shm.PrefetchWrite(sl.mem.Bytes(next, layout.BufferHeadLen+min(uint64(sl.length), sl.extent.Capacity)))
+}
+
+// fillPayload copies src and returns the checksum, going on from seed: in pieces, so that the checksum
+// runs over bytes that are in the first-level cache.
+func fillPayload(dst, src []byte, check uint32, checked bool) uint32 {
+	piece, ahead := 4<<10, 0
+	if n := len(src); shm.Prefetches && n > fetchWhole && (n <= fetchChecked || n <= fetchLargest && !checked) {
+		piece, ahead = 1<<10, fetchAhead
+		shm.PrefetchWrite(dst[:ahead])
+	} else if !checked {
+		piece = n
+	}
 	for len(src) > 2*piece {
+		if ahead > 0 {
+			shm.PrefetchWrite(dst[ahead:min(ahead+piece, len(dst))])
+		}
 		shm.Copy(dst, src[:piece])
-		seed = layout.CheckUpdate(seed, src[:piece])
+		if checked {
+			check = layout.CheckUpdate(check, src[:piece])
+		}
 		dst, src = dst[piece:], src[piece:]
 	}
 	shm.Copy(dst, src)
-	return layout.CheckUpdate(seed, src)
+	if checked {
+		check = layout.CheckUpdate(check, src)
+	}
+	return check
 }
 
 // show stores the publish word: the filled buffer is the slot's value from here on (W5).
@@ -315,12 +373,13 @@ func (sl *slot) show(f filled) {
 	testhook.Step()
 	shm.StoreRelease(sl.pub, uint64(layout.NewPublishWord(f.version, f.buffer, f.buffer, sl.ref.salt)))
 	sl.version, sl.current = f.version, f.buffer
-	sl.started.Store(true)
+	if !sl.started.Load() { // a store would wait for all lines that were written
+		sl.started.Store(true)
+	}
 }
 
 // forget makes a filled buffer incomplete, because it will not be published: its commit number will
 // be used again.
 func (sl *slot) forget(f filled) {
-	m := shm.Writable(sl.s.at(sl.extent.End()))
-	m.Store(sl.extent.Buffer(f.buffer), 2*f.version-1)
+	sl.mem.Store(sl.extent.Buffer(f.buffer), 2*f.version-1)
 }

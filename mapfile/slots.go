@@ -121,7 +121,7 @@ func (c *cursor) describe(info *SlotInfo, producers *producerCache) error {
 	ownerErr := f.guard(func() error {
 		v := f.view()
 		owner := layout.OwnerWord(v.Load(c.ref.off + layout.EntryOwnerOff))
-		info.Producer = producers.get(v, owner)
+		info.Producer = *producers.get(v, owner)
 		if err == ErrNotPublished {
 			typeRef = v.Load32(c.ref.off + layout.EntryTypeOff)
 			t, err := f.loadType(typeRef)
@@ -139,7 +139,8 @@ func (c *cursor) describe(info *SlotInfo, producers *producerCache) error {
 		return ownerErr
 	}
 	if err == nil {
-		info.Length, info.Stamp = int64(val.head.Length), val.stamp()
+		info.Length = int64(val.head.Length)
+		val.stamp(&info.Stamp)
 		info.Age, info.Rate = f.age(&val.head), val.rate()
 	}
 	t, err := f.typeOf(typeRef, typeID)

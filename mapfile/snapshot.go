@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
-	"github.com/gomapfile/mapfile/registry"
 )
 
 // This chapter is Snapshot: several slots as of one commit of each producer.
@@ -19,24 +18,26 @@ import (
 // A Snapshot is private memory; it outlives updates, Remove and Close. The zero Snapshot is empty.
 // Its methods may be called by several goroutines at once, but not while SnapshotInto fills it.
 type Snapshot struct {
-	_        noCopy
-	registry *registry.Registry
-	path     string
-	commit   uint64
-	slots    []snapSlot // by name
-	plan     snapPlan
+	_      noCopy
+	file   *file
+	taken  time.Time
+	commit uint64
+	slots  []snapSlot // by name
+	plan   snapPlan
+	limit  limit
 
 	producers *producerCache
 }
 
 // snapSlot is one slot of a snapshot.
 type snapSlot struct {
-	cursor *cursor
-	info   SlotInfo // all but what comes with the value
-	owner  layout.OwnerWord
-	val    value
-	stored *storedType
-	err    error // why there is no value
+	name, title string
+	cursor      *cursor
+	owner       layout.OwnerWord
+	producer    *Producer // of all slots with this owner
+	val         value
+	stored      *storedType
+	err         error // why there is no value
 }
 
 // snapPlan remembers which slots matched, so that the same Snapshot again need not look them up.
@@ -80,19 +81,18 @@ func (mf *MapFile) SnapshotInto(s *Snapshot, list ...string) error {
 }
 
 func (s *Snapshot) fill(f *file, list []string) error {
-	s.registry, s.path = f.registry, f.path
-	for try, deadline := 0, time.Now().Add(maxRead); ; try++ {
+	s.file, s.taken = f, time.Now()
+	for try, deadline := 0, s.taken.Add(maxRead); ; try++ {
 		// The limit before the list: every slot of a commit inside it was in the directory by then.
-		var lim limit
 		whole, room := false, uint64(0)
-		if err := f.guard(func() error { whole, room = lim.load(f.view()), roomFor(f.size()); return nil }); err != nil {
+		if err := f.guard(func() error { whole, room = s.limit.load(f), roomFor(f.size()); return nil }); err != nil {
 			return err
 		}
 		s.shrink(room)
 		if err := s.choose(f, list); err != nil {
 			return err
 		}
-		again, err := s.copyAll(f, &how{limit: &lim, until: deadline, most: room})
+		again, err := s.copyAll(f, &how{limit: &s.limit, until: deadline, most: room})
 		if err != nil || whole && !again {
 			return err
 		}
@@ -154,7 +154,7 @@ func (s *Snapshot) choose(f *file, list []string) error {
 				}
 			}
 		}
-		slices.SortFunc(s.slots, func(a, b snapSlot) int { return strings.Compare(a.info.Name, b.info.Name) })
+		slices.SortFunc(s.slots, func(a, b snapSlot) int { return strings.Compare(a.name, b.name) })
 		s.slots = slices.CompactFunc(s.slots, func(a, b snapSlot) bool { return a.cursor.ref == b.cursor.ref })
 		return nil
 	})
@@ -165,25 +165,24 @@ func (s *Snapshot) add(f *file, ref entryRef, ext layout.ExtentWord, name, title
 	s.slots = slices.Grow(s.slots, 1)[:len(s.slots)+1]
 	slot := &s.slots[len(s.slots)-1]
 	buf := slot.val.payload
-	*slot = snapSlot{cursor: f.newCursor(ref, ext), info: SlotInfo{Name: name, Title: title}, val: value{payload: buf}}
+	*slot = snapSlot{name: name, title: title, cursor: f.newCursor(ref, ext), val: value{payload: buf}}
 	if title == "" {
 		var l label
 		if f.readLabel(f.view().Load(ref.off+layout.EntryLabelOff), ref.salt, &l) {
-			slot.info.Title = string(l.title)
+			slot.title = string(l.title)
 		}
 	}
 }
 
 // copyAll copies each slot within the limit; again means that it must start anew.
 func (s *Snapshot) copyAll(f *file, h *how) (again bool, err error) {
-	lim := h.limit
 	if f.evidence {
 		h.limit = nil
 	}
 	for i := range s.slots {
 		slot := &s.slots[i]
 		c, err := slot.cursor.read(&slot.val, h)
-		slot.cursor, slot.err = c, nil
+		slot.cursor, slot.stored, slot.err = c, nil, nil
 		switch {
 		case err == nil:
 			h.most -= min(uint64(len(slot.val.payload)), h.most-1)
@@ -199,46 +198,59 @@ func (s *Snapshot) copyAll(f *file, h *how) (again bool, err error) {
 		default:
 			return false, err
 		}
+		if slot.err != nil {
+			slot.val.version = 0
+		}
 	}
-	s.describe(f, lim)
-	return false, nil
+	return false, s.describe(f)
 }
 
-// describe adds what the file knows besides the values.
-func (s *Snapshot) describe(f *file, lim *limit) {
+// describe adds what the file knows besides the values, and of which commit they are.
+func (s *Snapshot) describe(f *file) error {
 	if s.producers == nil || s.producers.f != f {
 		s.producers = newProducerCache(f, producerTTL)
 	}
-	sessions := map[uint64]uint64{}
+	if err := f.guard(s.findProducers); err != nil {
+		return err
+	}
+	s.commit = 0
+	several := false
+	var only layout.SessionWord // the session of all values
 	for i := range s.slots {
 		slot := &s.slots[i]
-		slot.info.Capacity = int64(slot.cursor.extent.Capacity)
-		f.guard(func() error {
-			v := f.view()
-			slot.owner = layout.OwnerWord(v.Load(slot.cursor.ref.off + layout.EntryOwnerOff))
-			slot.info.Producer = s.producers.get(v, slot.owner)
-			return nil
-		})
 		if slot.err != nil {
 			continue
 		}
 		head := &slot.val.head
-		slot.info.Length, slot.info.Stamp = int64(head.Length), slot.val.stamp()
-		slot.info.Age, slot.info.Rate = f.age(head), slot.val.rate()
-		if slot.stored, slot.err = f.typeOf(head.Type, head.TypeID); slot.err == nil {
-			slot.info.Type = slot.stored.info
+		slot.stored, slot.err = slot.cursor.typeOf(head)
+		if only == 0 {
+			only = head.Session
 		}
-		sessions[head.Session.Number()] = max(sessions[head.Session.Number()], head.Commit)
-	}
-	s.commit = 0
-	if len(sessions) == 1 {
-		for number, commit := range sessions {
-			s.commit = commit
-			for _, rec := range lim.sessions {
-				if rec.number == number {
-					s.commit = rec.commit
-				}
-			}
+		if head.Session == only {
+			s.commit = max(s.commit, head.Commit)
+		} else {
+			several = true
 		}
 	}
+	switch r := only.Record(); {
+	case several:
+		s.commit = 0
+	case r < len(s.limit.sessions) && s.limit.sessions[r].number == only.Number():
+		s.commit = s.limit.sessions[r].commit
+	}
+	return nil
+}
+
+func (s *Snapshot) findProducers() error {
+	v := s.file.view()
+	for i := range s.slots {
+		slot := &s.slots[i]
+		slot.owner = layout.OwnerWord(v.Load(slot.cursor.ref.off + layout.EntryOwnerOff))
+		if i > 0 && slot.owner == s.slots[i-1].owner {
+			slot.producer = s.slots[i-1].producer
+		} else {
+			slot.producer = s.producers.get(v, slot.owner)
+		}
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gomapfile/mapfile/codec"
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
@@ -22,21 +23,46 @@ func (s *Snapshot) Commit() uint64 {
 	return s.commit
 }
 
+func (s *Snapshot) fail(op, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	path := ""
+	if s.file != nil { // not a zero Snapshot
+		path = s.file.path
+	}
+	return fail(op, path, name, err)
+}
+
+// describe tells what the slot was so long ago.
+func (slot *snapSlot) describe(since time.Duration) SlotInfo {
+	info := SlotInfo{Name: slot.name, Title: slot.title, Capacity: int64(slot.cursor.extent.Capacity), Producer: *slot.producer}
+	if slot.stored != nil {
+		info.Type = slot.stored.info
+	}
+	if slot.val.version > 0 {
+		info.Length, info.Rate = int64(slot.val.head.Length), slot.val.rate()
+		info.Age = max(slot.cursor.file.age(&slot.val.head)-since, 0)
+		slot.val.stamp(&info.Stamp)
+	}
+	return info
+}
+
 // find returns the slot with its value, checked.
 func (s *Snapshot) find(op, name string) (*snapSlot, error) {
 	if s == nil {
 		return nil, fail(op, "", name, ErrClosed)
 	}
-	i, ok := slices.BinarySearchFunc(s.slots, name, func(a snapSlot, name string) int { return strings.Compare(a.info.Name, name) })
+	i, ok := slices.BinarySearchFunc(s.slots, name, func(a snapSlot, name string) int { return strings.Compare(a.name, name) })
 	if !ok {
-		return nil, fail(op, s.path, name, ErrNoSlot)
+		return nil, s.fail(op, name, ErrNoSlot)
 	}
 	slot := &s.slots[i]
 	if slot.err != nil {
-		return slot, fail(op, s.path, name, slot.err)
+		return slot, s.fail(op, name, slot.err)
 	}
 	if sum := layout.Check(slot.val.version, &slot.val.head, slot.cursor.ref.salt, slot.val.payload); sum != slot.val.head.Check {
-		return slot, fail(op, s.path, name, fmt.Errorf("%w: version %d: checksum %08x, computed %08x", ErrCorrupt, slot.val.version, slot.val.head.Check, sum))
+		return slot, s.fail(op, name, fmt.Errorf("%w: version %d: checksum %08x, computed %08x", ErrCorrupt, slot.val.version, slot.val.head.Check, sum))
 	}
 	return slot, nil
 }
@@ -47,12 +73,12 @@ func (s *Snapshot) Get(name string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := slot.stored.resolve(s.registry); err != nil {
-		return nil, fail("get", s.path, name, err)
+	if err := slot.stored.resolve(s.file.registry); err != nil {
+		return nil, s.fail("get", name, err)
 	}
 	v := reflect.New(slot.stored.goType).Interface()
 	if err := slot.decode(v, true); err != nil {
-		return nil, fail("get", s.path, name, err)
+		return nil, s.fail("get", name, err)
 	}
 	return v, nil
 }
@@ -65,19 +91,20 @@ func (s *Snapshot) GetInto(name string, v any) error {
 	}
 	want, err := boundType(v)
 	if err != nil {
-		return fail("get", s.path, name, err)
+		return s.fail("get", name, err)
 	}
 	if raw, ok := v.(*Raw); ok {
-		raw.Type, raw.Stamp, raw.Payload = slot.info.Type, slot.info.Stamp, append(raw.Payload[:0], slot.val.payload...)
+		raw.Type, raw.Payload = slot.stored.info, append(raw.Payload[:0], slot.val.payload...)
+		slot.val.stamp(&raw.Stamp)
 		return nil
 	}
-	if err := slot.stored.resolve(s.registry); err != nil {
-		return fail("get", s.path, name, err)
+	if err := slot.stored.resolve(s.file.registry); err != nil {
+		return s.fail("get", name, err)
 	}
 	if slot.stored.goType != want {
-		return fail("get", s.path, name, fmt.Errorf("%w: it holds a %s, which is a *%v here, not a %T", ErrType, quoted(slot.info.Type.Name), slot.stored.goType, v))
+		return s.fail("get", name, fmt.Errorf("%w: it holds a %s, which is a *%v here, not a %T", ErrType, quoted(slot.stored.info.Name), slot.stored.goType, v))
 	}
-	return fail("get", s.path, name, slot.decode(v, false))
+	return s.fail("get", name, slot.decode(v, false))
 }
 
 // decode gives codecs that are no Reuser a copy of the snapshot's bytes.
@@ -98,7 +125,7 @@ func (s *Snapshot) Stat(name string) (SlotInfo, error) {
 	if errors.Is(err, ErrNotPublished) {
 		err = nil
 	}
-	return slot.info, err
+	return slot.describe(time.Since(s.taken)), err
 }
 
 // Inspect decodes by the schema in the file, without the Go type.
@@ -107,8 +134,8 @@ func (s *Snapshot) Inspect(name string) (codec.Node, error) {
 	if err != nil {
 		return codec.Node{}, err
 	}
-	node, err := slot.stored.inspect(s.registry, slot.val.payload)
-	return node, fail("inspect", s.path, name, err)
+	node, err := slot.stored.inspect(s.file.registry, slot.val.payload)
+	return node, s.fail("inspect", name, err)
 }
 
 // Slots yields the slots by name, also those without a value.
@@ -117,8 +144,9 @@ func (s *Snapshot) Slots() iter.Seq[SlotInfo] {
 		if s == nil {
 			return
 		}
+		since := time.Since(s.taken)
 		for i := range s.slots {
-			if !yield(s.slots[i].info) {
+			if !yield(s.slots[i].describe(since)) {
 				return
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gomapfile/mapfile/codec"
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
@@ -17,12 +18,12 @@ import (
 
 // storedType is a type record as this process knows it.
 type storedType struct {
+	ref  uint32 // number of the record
 	id   uint64
 	info TypeInfo
 
-	mu       sync.Mutex // guards the rest, which is found at the first decode
-	resolved bool
-	err      error
+	mu       sync.Mutex // guards finding the rest, at the first decode
+	resolved atomic.Bool
 	goType   reflect.Type
 	codec    codec.Codec
 	reuser   codec.Reuser // nil: give the codec memory of its own
@@ -102,7 +103,7 @@ func (f *file) loadType(ref uint32) (*storedType, error) {
 	if !layout.GetTypeRecord(buf, &rec) {
 		return nil, fmt.Errorf("%w: type record %d fails its checksum", ErrCorrupt, ref)
 	}
-	return &storedType{id: rec.ID, info: TypeInfo{Name: rec.Name, Codec: rec.Codec, Schema: rec.Schema}}, nil
+	return &storedType{ref: ref, id: rec.ID, info: TypeInfo{Name: rec.Name, Codec: rec.Codec, Schema: rec.Schema}}, nil
 }
 
 // internType returns the number of a record equal to want, which it writes if there is none. It
@@ -158,13 +159,17 @@ func (s *session) internType(want *TypeInfo) (uint32, error) {
 
 // resolve finds the Go type and the codec for a stored type, once.
 func (t *storedType) resolve(r *registry.Registry) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.resolved && t.err == nil {
+	if t.resolved.Load() {
 		return nil
 	}
-	t.resolved, t.err = true, t.doResolve(r) // an error is tried again: registrations may come late
-	return t.err
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.resolved.Load() {
+		return nil
+	}
+	err := t.doResolve(r)
+	t.resolved.Store(err == nil) // an error is tried again: registrations may come late
+	return err
 }
 
 func (t *storedType) doResolve(r *registry.Registry) error {

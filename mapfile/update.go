@@ -3,6 +3,7 @@ package mapfile
 import (
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync"
 
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
@@ -27,74 +28,102 @@ func (h *Slot) Update() error {
 	if h == nil || h.sl == nil {
 		return fail("update", "", "", ErrClosed)
 	}
-	err := fail("update", h.sl.s.path, h.sl.name, h.sl.update())
+	err := h.sl.update()
+	if err != nil {
+		err = fail("update", h.sl.s.path, h.sl.name, err)
+	}
 	runtime.KeepAlive(h)
 	return err
 }
 
 func (sl *slot) update() error {
 	sl.s.bell.stampIfCalm()
-	if sl.encodesInPlace() {
-		if done, err := sl.updateInPlace(); done {
-			return err
-		}
+	if !sl.encodesInPlace() {
+		return sl.updateStaged()
 	}
-	return sl.updateStaged()
+	var done bool
+	var err error
+	if sl.locker == nil {
+		done, err = sl.fillInPlace()
+	} else {
+		done, err = sl.fillUnderLocker()
+	}
+	if !done {
+		return sl.updateStaged()
+	}
+	if err == nil {
+		sl.shown()
+	}
+	sl.mu.Unlock()
+	return err
 }
 
 // encodesInPlace tells whether to encode into the slot's buffer. The first value goes by private
 // memory: its size is anybody's guess, and what does not fit uses up a version.
 func (sl *slot) encodesInPlace() bool { return sl.inPlace && sl.started.Load() }
 
-// updateInPlace does nothing if another goroutine is at the slot.
-func (sl *slot) updateInPlace() (done bool, err error) {
-	overflow, ticket, locked, err := sl.fillLocked()
-	if !locked {
+// fillUnderLocker is fillInPlace holding the user's Locker for just that. It takes mu only if that is
+// free: waiting for it with the Locker held could take as long as a slot's growth, and waiting for the
+// Locker with mu held would make Close wait for code of the user.
+func (sl *slot) fillUnderLocker() (done bool, err error) {
+	sl.locker.Lock()
+	defer sl.locker.Unlock()
+	return sl.fillInPlace()
+}
+
+// fillInPlace fills from the bound object and publishes; then mu is held. It does nothing if another
+// goroutine is at the slot, or if the value has outgrown it. It is fill with the guard written out,
+// because it is the hot path.
+func (sl *slot) fillInPlace() (done bool, err error) {
+	if !sl.mu.TryLock() {
 		return false, nil
 	}
-	defer sl.mu.Unlock()
-	if err == nil && overflow != nil {
-		_, err = sl.fillStaged(source{payload: overflow, commit: sl.s.commitNumber(), show: true})
+	old := debug.SetPanicOnFault(true)
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		r := recover()
+		if r == nil { // runtime.Goexit: nobody will come to unlock
+			sl.mu.Unlock()
+		}
+		done, err = true, sl.s.explainFill(recoverFill(old, r))
+	}()
+	v, ticket := sl.takeInPlace()
+	src := source{v: v, commit: sl.s.commitNumber(), show: true}
+	if raw, ok := v.(*Raw); ok {
+		src.payload = nonNil(raw.Payload)
 	}
-	sl.shown(ticket, err)
+	_, overflow, err := sl.write(&src)
+	returned = true
+	debug.SetPanicOnFault(old)
+	if overflow != nil {
+		sl.mu.Unlock()
+		return false, nil
+	}
+	if err == nil {
+		sl.published = max(sl.published, ticket)
+	}
 	return true, err
 }
 
-// fillLocked fills from the bound object, in place, holding the user's Locker for just that. It takes
-// mu if that is free: waiting for it with the Locker held could take as long as a slot's growth, and
-// waiting for the Locker with mu held would make Close wait for code of the user.
-func (sl *slot) fillLocked() (overflow []byte, ticket uint64, locked bool, err error) {
-	if sl.locker != nil {
-		sl.locker.Lock()
-		defer sl.locker.Unlock()
-	}
-	if !sl.mu.TryLock() {
-		return nil, 0, false, nil
-	}
-	v, ticket, _ := sl.take() // fill looks with mu held
-	_, overflow, err = sl.fillBound(source{v: v, commit: sl.s.commitNumber(), show: true})
-	return overflow, ticket, true, err
-}
-
-// shown is the end of an update of this slot alone, if it went well: W6, with mu held, since Close
-// unmaps as soon as it has every slot's mu.
-func (sl *slot) shown(ticket uint64, err error) {
-	if err == nil {
-		sl.published = max(sl.published, ticket)
-		testhook.Step()
-		sl.s.bell.ring()
-	}
+// shown is the end of an update of this slot alone: W6, with mu held, since Close unmaps as soon as it
+// has every slot's mu.
+func (sl *slot) shown() {
+	testhook.Step()
+	sl.s.bell.ring()
 }
 
 // fillBound fills from src.v in place. A *Raw is its own encoding.
-func (sl *slot) fillBound(src source) (filled, []byte, error) {
+func (sl *slot) fillBound(src *source) (filled, []byte, error) {
 	if raw, ok := src.v.(*Raw); ok {
 		if err := checkPayload(raw.Payload); err != nil {
 			return filled{}, nil, err
 		}
 		src.payload = nonNil(raw.Payload)
 	}
-	return sl.fill(&src)
+	return sl.fill(src)
 }
 
 // fillStaged fills from src.payload, making room first where the slot has outgrown its extent.
@@ -157,11 +186,13 @@ func (sl *slot) updateStaged() error {
 	defer st.release()
 	sl.mu.Lock()
 	defer sl.mu.Unlock()
-	if st.ticket < sl.published && sl.err == nil {
+	if sl.overtaken(st.ticket) {
 		return nil // a newer state is published already
 	}
-	_, err = sl.fillStaged(source{payload: st.buf, commit: sl.s.commitNumber(), show: true})
-	sl.shown(st.ticket, err)
+	if _, err = sl.fillStaged(source{payload: st.buf, commit: sl.s.commitNumber(), show: true}); err == nil {
+		sl.published = max(sl.published, st.ticket)
+		sl.shown()
+	}
 	return err
 }
 

@@ -54,7 +54,7 @@ func Capacity(class int) uint64 { return Stride(class) - BufferHeadLen }
 // a writer then meets fewer lines that a reader still holds.
 func DefaultK(class int) int {
 	switch n := ClassCapacity(class); {
-	case n <= 2<<10:
+	case n <= 16<<10:
 		return 8
 	case n <= 256<<10:
 		return 4

@@ -127,7 +127,7 @@ func TestDefaultBuffersAreTheDocumentedOnes(t *testing.T) {
 	for _, want := range []struct {
 		n uint64
 		k int
-	}{{1, 8}, {2 << 10, 8}, {3 << 10, 4}, {256 << 10, 4}, {300 << 10, 3}, {1 << 20, 3}, {3 << 20, 2}} {
+	}{{1, 8}, {16 << 10, 8}, {17 << 10, 4}, {256 << 10, 4}, {300 << 10, 3}, {1 << 20, 3}, {3 << 20, 2}} {
 		if c, _ := ClassFor(want.n); DefaultK(c) != want.k {
 			t.Errorf("%d bytes: %d buffers, not %d", want.n, DefaultK(c), want.k)
 		}

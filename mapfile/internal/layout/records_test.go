@@ -25,18 +25,24 @@ func TestBufferHeaderComesBackAndEachFieldIsChecked(t *testing.T) {
 	}
 	payload := []byte("hello")
 	sum := Check(3, &h, 4, payload)
+	with := func(change func(*Buffer)) uint32 {
+		changed := h
+		change(&changed)
+		return Check(3, &changed, 4, payload)
+	}
 	for name, damaged := range map[string]uint32{
 		"version": Check(4, &h, 4, payload),
 		"salt":    Check(3, &h, 5, payload),
 		"payload": Check(3, &h, 4, []byte("hellp")),
-		"length":  Check(3, &Buffer{6, 6, 7, h.Session, 10, -11, 12, 13, 15}, 4, payload),
-		"type id": Check(3, &Buffer{5, 6, 6, h.Session, 10, -11, 12, 13, 15}, 4, payload),
-		"session": Check(3, &Buffer{5, 6, 7, h.Session + 1, 10, -11, 12, 13, 15}, 4, payload),
-		"commit":  Check(3, &Buffer{5, 6, 7, h.Session, 11, -11, 12, 13, 15}, 4, payload),
-		"wall":    Check(3, &Buffer{5, 6, 7, h.Session, 10, -10, 12, 13, 15}, 4, payload),
-		"boot":    Check(3, &Buffer{5, 6, 7, h.Session, 10, -11, 13, 13, 15}, 4, payload),
-		"rate":    Check(3, &Buffer{5, 6, 7, h.Session, 10, -11, 12, 13, 16}, 4, payload),
-		"type":    Check(3, &Buffer{5, 6, 7, h.Session, 10, -11, 12, 14, 15}, 4, payload),
+		"length":  with(func(h *Buffer) { h.Length++ }),
+		"mark":    with(func(h *Buffer) { h.Unchecked = true }),
+		"type id": with(func(h *Buffer) { h.TypeID-- }),
+		"session": with(func(h *Buffer) { h.Session++ }),
+		"commit":  with(func(h *Buffer) { h.Commit++ }),
+		"wall":    with(func(h *Buffer) { h.Wall++ }),
+		"boot":    with(func(h *Buffer) { h.Boot++ }),
+		"rate":    with(func(h *Buffer) { h.Rate++ }),
+		"type":    with(func(h *Buffer) { h.Type++ }),
 	} {
 		if damaged == sum {
 			t.Errorf("a changed %s is not noticed", name)
@@ -48,6 +54,23 @@ func TestBufferHeaderComesBackAndEachFieldIsChecked(t *testing.T) {
 	}
 	if pieces != sum {
 		t.Error("the checksum depends on the pieces that it is made of")
+	}
+}
+
+func TestCheckWithoutPayloadCoversTheHeader(t *testing.T) {
+	h := Buffer{Length: 5, Unchecked: true, TypeID: 7, Rate: 15}
+	b := make([]byte, BufferHeadLen)
+	PutBuffer(b, &h)
+	var got Buffer
+	if GetBuffer(b, &got); got != h {
+		t.Fatalf("%+v instead of %+v", got, h)
+	}
+	sum := Check(3, &h, 4, []byte("hello"))
+	if sum != Check(3, &h, 4, []byte("hellp")) {
+		t.Error("it covers the payload")
+	}
+	if h.Length++; sum == Check(3, &h, 4, []byte("hello")) {
+		t.Error("it does not cover the length")
 	}
 }
 

@@ -2,7 +2,10 @@
 
 package shm
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"unsafe"
+)
 
 // storeRelease is STLR on arm64.
 func storeRelease(p *uint64, value uint64)   { atomic.StoreUint64(p, value) }
@@ -16,3 +19,8 @@ func OrderLoads() {
 	var private uint32
 	atomic.StoreUint32(&private, 1)
 }
+
+func prefetchWrite(unsafe.Pointer, uintptr) {}
+
+// Prefetches tells whether PrefetchWrite is worth its instructions: not here, where it does nothing.
+const Prefetches = false

@@ -88,6 +88,14 @@ func (m Mem) Zero(off, n uint64) {
 	clear(m.Bytes(off, n))
 }
 
+// PrefetchWrite asks the processor to fetch the lines of p for writing, and does not wait for them. It
+// never faults.
+func PrefetchWrite(p []byte) {
+	if len(p) > 0 {
+		prefetchWrite(unsafe.Pointer(unsafe.SliceData(p)), uintptr(len(p)))
+	}
+}
+
 // OrderAfterStore is the writer's ordering point: what is written after it is not visible before the
 // value that was just stored in the word. A load of the word suffices on every processor that Go
 // runs on (litmus W-StoreLoad_R-StoreLoad).

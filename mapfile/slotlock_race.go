@@ -1,0 +1,7 @@
+//go:build race
+
+package mapfile
+
+import "sync"
+
+type slotLock = sync.Mutex
