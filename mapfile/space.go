@@ -47,11 +47,44 @@ func (s *session) free(m shm.Mem, off, n uint64) {
 	}
 	unit := off / layout.UnitLen
 	mark(m, unit, units, false)
-	for h := range layout.NumHints { // a run that takes the units in may begin up to size before them
+	from, to := freeAround(m, unit, unit+units)
+	for h := range layout.NumHints { // only for sizes that fit in: small holes must not send large searches back
 		at := layout.HintOff(h)
-		m.Store(at+8, min(m.Load(at+8), unit-min(unit, m.Load(at))))
+		if size := m.Load(at); size <= to-from || to-from > aroundMost {
+			m.Store(at+8, min(m.Load(at+8), from-min(from, size)))
+		}
 	}
 	m.Store(layout.UsedOff, m.Load(layout.UsedOff)-min(units, m.Load(layout.UsedOff)))
+}
+
+// aroundMost is how many units freeAround looks at on each side.
+const aroundMost = 4096
+
+// freeAround returns the free run around [from, to), which is free. One that is longer than aroundMost may
+// be longer still.
+func freeAround(m shm.Mem, from, to uint64) (uint64, uint64) {
+	const start = layout.ArenaOff / layout.UnitLen
+	for first := max(start, from-min(from, aroundMost)); from > first; {
+		chunk := layout.FreeChunkOf(from - 1)
+		bit := from - 1 - chunk.First
+		word := m.Bytes(m.Load(chunk.WordOff()), chunk.Len())[bit/64*8:]
+		n := bit%64 + 1
+		free := min(uint64(bits.LeadingZeros64(binary.LittleEndian.Uint64(word)<<(64-n))), n)
+		if from -= free; free < n {
+			break
+		}
+	}
+	for last := min(to+aroundMost, m.Load(layout.SizeOff)/layout.UnitLen); to < last; {
+		chunk := layout.FreeChunkOf(to)
+		bit := to - chunk.First
+		word := m.Bytes(m.Load(chunk.WordOff()), chunk.Len())[bit/64*8:]
+		n := min(64-bit%64, last-to)
+		free := min(uint64(bits.TrailingZeros64(binary.LittleEndian.Uint64(word)>>(bit%64))), n)
+		if to += free; free < n {
+			break
+		}
+	}
+	return from, to
 }
 
 // farSearch is after how many units a search is worth a hint, also for a longer run than the hint of

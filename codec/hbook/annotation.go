@@ -45,6 +45,15 @@ func appendAnnotations(dst []byte, ann hbook.Annotation, k *kind, labels *[numLa
 	if len(ann) == 0 {
 		return dst, nil
 	}
+	n := 0
+	for _, label := range labels {
+		if label != "" {
+			n++
+		}
+	}
+	if n == len(ann) {
+		return dst, nil // nothing but labels
+	}
 	var few [16]string // most have less: nothing is allocated
 	keys := few[:0]
 	for key := range ann {
@@ -78,6 +87,9 @@ func appendAnnotation(dst []byte, num protowire.Number, key string, v any, depth
 // readAnnotations makes ann what the payload src, already parsed as m, says.
 func readAnnotations(src []byte, m *message, ann hbook.Annotation) error {
 	labels := m.labels()
+	if !m.annotated {
+		src = nil // nothing to look for
+	}
 	if sameAnnotations(src, m.kind, &labels, ann) {
 		return nil // the usual case when an object is read again: nothing is allocated
 	}

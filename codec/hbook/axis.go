@@ -97,16 +97,31 @@ func (a *axis) at(i int) hbook.Range {
 	return hbook.Range{Min: a.edges.float(i), Max: a.upper.float(i)}
 }
 
+// setEdges makes the edges of bins those of a.
+func (a *axis) setEdges(bins []hbook.Bin1D) {
+	if a.edges.len() > 0 {
+		for i := range bins {
+			bins[i].Range = a.at(i)
+		}
+		return
+	}
+	low := uniformEdge(0, a.min, a.width)
+	for i := range bins {
+		high := uniformEdge(i+1, a.min, a.width)
+		bins[i].Range.Min, bins[i].Range.Max = low, high
+		low = high
+	}
+}
+
 func binWidth(n int, min, max float64) float64 { return (max - min) / float64(n) }
 
-// uniformBin is the formula of hbook and of Axis. The conversion keeps compilers from rounding only
+// uniformEdge is the formula of hbook and of Axis. The conversion keeps compilers from rounding only
 // once, as some processors can: the result is the same everywhere. Where hbook's own edges were
 // rounded so, they are stored one by one.
+func uniformEdge(i int, min, width float64) float64 { return min + float64(float64(i)*width) }
+
 func uniformBin(i int, min, width float64) hbook.Range {
-	return hbook.Range{
-		Min: min + float64(float64(i)*width),
-		Max: min + float64(float64(i+1)*width),
-	}
+	return hbook.Range{Min: uniformEdge(i, min, width), Max: uniformEdge(i+1, min, width)}
 }
 
 func checkRange(min, max float64) error {
@@ -117,6 +132,75 @@ func checkRange(min, max float64) error {
 }
 
 var errGaps = errors.New("hbook: gaps between the bins of a two-dimensional histogram")
+
+// binEdges finds the edges of bins along an axis, in whichever of hbook's structs they are.
+type binEdges struct {
+	n    int
+	in1D []hbook.Bin1D
+	in2D []hbook.Bin2D // y edges are those of each nx-th bin if nx is not 0, x edges those of the first n
+	nx   int
+	inP  []hbook.BinP1D
+}
+
+// at returns the edges of bin i.
+func (e *binEdges) at(i int) hbook.Range {
+	switch {
+	case e.in1D != nil:
+		return e.in1D[i].Range
+	case e.inP != nil:
+		return e.inP[i].XEdges()
+	case e.nx != 0:
+		return e.in2D[i*e.nx].YRange
+	}
+	return e.in2D[i].XRange
+}
+
+// isUniform says whether the edges follow from the range r. Each encoding asks for all bins, hence a
+// loop for each struct.
+func (e *binEdges) isUniform(r hbook.Range) bool {
+	width := binWidth(e.n, r.Min, r.Max)
+	if !(width > 0 && width <= math.MaxFloat64) {
+		return false
+	}
+	next := grid{min: r.Min, width: width, edge: uniformEdge(0, r.Min, width)}
+	switch {
+	case e.in1D != nil:
+		for i := range e.in1D {
+			if !next.has(i, e.in1D[i].Range) {
+				return false
+			}
+		}
+	case e.inP != nil:
+		for i := range e.inP {
+			if !next.has(i, e.inP[i].XEdges()) {
+				return false
+			}
+		}
+	case e.nx != 0:
+		for i := range e.n {
+			if !next.has(i, e.in2D[i*e.nx].YRange) {
+				return false
+			}
+		}
+	default:
+		for i := range e.n {
+			if !next.has(i, e.in2D[i].XRange) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// grid walks along a uniform axis.
+type grid struct{ min, width, edge float64 }
+
+// has says whether r is bin i, the one after the bin asked for before.
+func (g *grid) has(i int, r hbook.Range) bool {
+	low, high := g.edge, uniformEdge(i+1, g.min, g.width)
+	g.edge = high
+	return sameFloat(r.Min, low) && sameFloat(r.Max, high)
+}
 
 // checkEdges refuses bins that are empty, overlap, do not ascend, or have no finite edges.
 func checkEdges(n int, at func(int) hbook.Range) error {
@@ -131,41 +215,31 @@ func checkEdges(n int, at func(int) hbook.Range) error {
 	return nil
 }
 
-// appendAxis appends an axis of n bins, whose edges at returns, over the range r.
-func appendAxis(dst []byte, num protowire.Number, n int, r hbook.Range, at func(int) hbook.Range, title, unit string) ([]byte, error) {
-	if n == 0 || n > maxBins {
-		return nil, fmt.Errorf("hbook: cannot encode an axis of %d bins", n)
+// appendAxis appends an axis with the edges e over the range r.
+func appendAxis(dst []byte, num protowire.Number, e *binEdges, r hbook.Range, title, unit string) ([]byte, error) {
+	if e.n == 0 || e.n > maxBins {
+		return nil, fmt.Errorf("hbook: cannot encode an axis of %d bins", e.n)
+	}
+	uniform := e.isUniform(r)
+	if !uniform && e.in2D != nil && hasGaps(e.n, e.at) {
+		return nil, errGaps
 	}
 	if err := checkRange(r.Min, r.Max); err != nil {
 		return nil, err
 	}
 	dst, start := openMessage(dst, num)
-	dst = appendInt(dst, axisBins, uint64(n))
+	dst = appendInt(dst, axisBins, uint64(e.n))
 	dst = appendFloat(dst, axisMin, r.Min)
 	dst = appendFloat(dst, axisMax, r.Max)
-	if !isUniform(n, r, at) {
-		if err := checkEdges(n, at); err != nil {
+	if !uniform {
+		if err := checkEdges(e.n, e.at); err != nil {
 			return nil, err
 		}
-		dst = appendEdges(dst, n, at)
+		dst = appendEdges(dst, e.n, e.at)
 	}
 	dst = appendText(dst, axisTitle, title)
 	dst = appendText(dst, axisUnit, unit)
 	return closeMessage(dst, start), nil
-}
-
-func isUniform(n int, r hbook.Range, at func(int) hbook.Range) bool {
-	width := binWidth(n, r.Min, r.Max)
-	if !(width > 0 && width <= math.MaxFloat64) {
-		return false
-	}
-	for i := range n {
-		got, want := at(i), uniformBin(i, r.Min, width)
-		if !sameFloat(got.Min, want.Min) || !sameFloat(got.Max, want.Max) {
-			return false
-		}
-	}
-	return true
 }
 
 // appendEdges appends n+1 edges, or lower and upper ones where a bin does not begin at the end of the

@@ -2,6 +2,7 @@ package hbookcodec_test
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"reflect"
 	"strings"
@@ -142,6 +143,68 @@ func TestColumnsThatFollowAreLeftOut(t *testing.T) {
 			}
 			if strings.Join(got, " ") != want[name] {
 				t.Errorf("%T filled with %s: columns %q, want %q", v, name, got, want[name])
+			}
+		}
+	}
+}
+
+// One bin decides which columns are needed, wherever it is, and one edge whether the axis is uniform.
+func TestOneOddBinIsEnough(t *testing.T) {
+	negativeZero := math.Copysign(0, -1)
+	odd := map[string]hbook.Dist0D{
+		"squares differ":       {N: 3, SumW: 3, SumW2: 9},
+		"counts differ":        {N: 2, SumW: 3, SumW2: 3},
+		"both differ":          {N: 1, SumW: 3, SumW2: 9},
+		"too many to count":    {N: 1<<53 + 1, SumW: 1 << 53, SumW2: 1 << 53},
+		"negative count":       {N: -3, SumW: -3, SumW2: -3},
+		"negative zeros":       {SumW: negativeZero, SumW2: negativeZero},
+		"squares are minus 0":  {SumW2: negativeZero},
+		"a sum that is no sum": {N: 1, SumW: nan, SumW2: nan},
+	}
+	const n = 150 // two blocks and a rest
+	for name, dist := range odd {
+		for _, i := range []int{0, 1, 63, 64, 127, 128, n - 1} {
+			h1, h2 := hbook.NewH1D(n, 0, 1), hbook.NewH2D(n/3, 0, 1, 3, 0, 1)
+			for j := range n {
+				h1.Binning.Bins[j].Dist.Dist = hbook.Dist0D{N: int64(j), SumW: float64(j), SumW2: float64(j)}
+				h2.Binning.Bins[j].Dist.X.Dist = h1.Binning.Bins[j].Dist.Dist
+			}
+			h1.Binning.Bins[i].Dist.Dist = dist
+			h2.Binning.Bins[i].Dist.X.Dist = dist
+			var got1 hbook.H1D
+			var got2 hbook.H2D
+			decode(t, encode(t, hbookcodec.Codec, h1), &got1)
+			decode(t, encode(t, hbookcodec.Codec, h2), &got2)
+			for j := range n {
+				want := fmt.Sprint(h1.Binning.Bins[j].Dist.Dist) // tells 0 from -0, and NaN is NaN
+				for _, got := range []hbook.Dist0D{got1.Binning.Bins[j].Dist.Dist, got2.Binning.Bins[j].Dist.X.Dist, got2.Binning.Bins[j].Dist.Y.Dist} {
+					if fmt.Sprint(got) != want {
+						t.Fatalf("%s in bin %d: bin %d came back as %v, not %v", name, i, j, got, want)
+					}
+				}
+			}
+		}
+	}
+	for _, i := range []int{0, 64, n - 1} {
+		for name, move := range map[string]func(*hbook.Range){
+			"low":  func(r *hbook.Range) { r.Min = math.Nextafter(r.Min, 1) },
+			"high": func(r *hbook.Range) { r.Max = math.Nextafter(r.Max, -1) },
+		} {
+			h1, h2x, h2y := hbook.NewH1D(n, -0.5, 1), hbook.NewH2D(n, -0.5, 1, 2, 0, 1), hbook.NewH2D(2, 0, 1, n, -0.5, 1)
+			move(&h1.Binning.Bins[i].Range)
+			move(&h2x.Binning.Bins[i].XRange)
+			move(&h2y.Binning.Bins[2*i].YRange)
+			var got hbook.H1D
+			decode(t, encode(t, hbookcodec.Codec, h1), &got)
+			if !reflect.DeepEqual(&got, h1) {
+				t.Errorf("the %s edge of bin %d was lost", name, i)
+			}
+			for _, h := range []*hbook.H2D{h2x, h2y} {
+				last := i == n-1 && name == "high"
+				first := i == 0 && name == "low"
+				if _, err := hbookcodec.Codec.Append(nil, h); (err == nil) != (first || last) {
+					t.Errorf("the %s edge of bin %d of an H2D moved: error %v", name, i, err)
+				}
 			}
 		}
 	}

@@ -1,9 +1,6 @@
 package hbookcodec
 
-import (
-	"go-hep.org/x/hep/hbook"
-	"google.golang.org/protobuf/encoding/protowire"
-)
+import "go-hep.org/x/hep/hbook"
 
 func appendH1D(dst []byte, h *hbook.H1D, moments bool) ([]byte, error) {
 	labels, err := labelsOf(h.Ann, &kindH1D)
@@ -11,10 +8,10 @@ func appendH1D(dst []byte, h *hbook.H1D, moments bool) ([]byte, error) {
 		return nil, err
 	}
 	bins := h.Binning.Bins
+	edges := binEdges{n: len(bins), in1D: bins}
 	dst = appendText(dst, fieldName, labels[labelName])
 	dst = appendText(dst, fieldTitle, labels[labelTitle])
-	dst, err = appendAxis(dst, fieldX, len(bins), h.Binning.XRange,
-		func(i int) hbook.Range { return bins[i].Range }, labels[labelX], labels[labelXUnit])
+	dst, err = appendAxis(dst, fieldX, &edges, h.Binning.XRange, labels[labelX], labels[labelXUnit])
 	if err != nil {
 		return nil, err
 	}
@@ -27,62 +24,60 @@ func appendH1D(dst []byte, h *hbook.H1D, moments bool) ([]byte, error) {
 		return nil, err
 	}
 
-	dst, col := appendColumn(dst, fieldSumW, len(bins))
-	t := gatherSumW1D(col, bins)
+	dst, sumW := appendColumn(dst, fieldSumW, len(bins))
+	t := gatherSumW1D(sumW, bins)
 	if t.squares != 0 {
-		dst = appendColumn1D(dst, fieldSumW2, bins)
+		var col []byte
+		dst, col = appendColumn(dst, fieldSumW2, len(bins))
+		for i := range bins {
+			putFloat(col, i, bins[i].Dist.Dist.SumW2)
+		}
 	}
 	if t.counts != 0 {
-		dst = appendColumn1D(dst, fieldN, bins)
+		var col []byte
+		dst, col = appendColumn(dst, fieldN, len(bins))
+		for i := range bins {
+			putWord(col, i, uint64(bins[i].Dist.Dist.N))
+		}
 	}
 	if moments {
-		dst = appendColumn1D(dst, fieldSumWX, bins)
-		dst = appendColumn1D(dst, fieldSumWX2, bins)
+		var col []byte
+		dst, col = appendColumn(dst, fieldSumWX, len(bins))
+		for i := range bins {
+			putFloat(col, i, bins[i].Dist.Stats.SumWX)
+		}
+		dst, col = appendColumn(dst, fieldSumWX2, len(bins))
+		for i := range bins {
+			putFloat(col, i, bins[i].Dist.Stats.SumWX2)
+		}
 	}
 	return dst, nil
 }
 
-func gatherSumW1D(col []byte, bins []hbook.Bin1D) tally {
-	for i := range bins {
-		d := &bins[i].Dist.Dist
-		if !plain(d) {
-			return gatherTally1D(col[8*i:], bins[i:])
+// gatherSumW1D fills col with the sums of weights.
+func gatherSumW1D(col []byte, bins []hbook.Bin1D) (t tally) {
+	var sumW2, counts blockOfColumn
+	for len(bins) >= block {
+		b, sumW := (*[block]hbook.Bin1D)(bins), (*blockOfColumn)(col)
+		var large uint64
+		for i := range b {
+			d := &b[i].Dist.Dist
+			sumW.put(i, d.SumW)
+			sumW2.put(i, d.SumW2)
+			counts.put(i, float64(d.N))
+			large |= uint64(d.N)
 		}
-		putFloat(col, i, d.SumW)
+		if *sumW != sumW2 || *sumW != counts || large >= maxCount {
+			break
+		}
+		bins, col = bins[block:], col[8*block:]
 	}
-	return tally{}
-}
-
-func gatherTally1D(col []byte, bins []hbook.Bin1D) (t tally) {
 	for i := range bins {
 		d := &bins[i].Dist.Dist
 		t = t.with(d)
 		putFloat(col, i, d.SumW)
 	}
 	return t
-}
-
-func appendColumn1D(dst []byte, num int, bins []hbook.Bin1D) []byte {
-	dst, col := appendColumn(dst, protowire.Number(num), len(bins))
-	switch num {
-	case fieldSumW2:
-		for i := range bins {
-			putFloat(col, i, bins[i].Dist.Dist.SumW2)
-		}
-	case fieldN:
-		for i := range bins {
-			putWord(col, i, uint64(bins[i].Dist.Dist.N))
-		}
-	case fieldSumWX:
-		for i := range bins {
-			putFloat(col, i, bins[i].Dist.Stats.SumWX)
-		}
-	case fieldSumWX2:
-		for i := range bins {
-			putFloat(col, i, bins[i].Dist.Stats.SumWX2)
-		}
-	}
-	return dst
 }
 
 // decodeH1D makes h, which may be used, what src says. h keeps its bins if they are as many.
@@ -109,57 +104,51 @@ func decodeH1D(src []byte, h *hbook.H1D) error {
 	h.Binning.Outflows = [2]hbook.Dist1D{m.under.dist1D(), m.over.dist1D()}
 	bins := resize(h.Binning.Bins, n)
 	h.Binning.Bins = bins
-	for i := range bins {
-		bins[i].Range = m.x.at(i)
+	m.x.setEdges(bins)
+	sumW, sumW2 := m.sumsOfWeights()
+	if counts := m.column(fieldN); len(counts) > 0 {
+		setCounted1D(bins, sumW, sumW2, counts)
+	} else if !setUncounted1D(bins, sumW, sumW2) {
+		return errCounts
 	}
-	counted := setSumW1D(bins, m.column(fieldSumW))
-	for num := fieldSumW2; num <= fieldSumWX2; num++ {
-		if col := m.column(num); len(col) > 0 {
-			setColumn1D(bins, num, col)
-		} else if num == fieldN && !counted {
-			return errCounts
+	if col := m.column(fieldSumWX); len(col) > 0 {
+		for i := range bins {
+			bins[i].Dist.Stats.SumWX = floatAt(col, i)
+		}
+	}
+	if col := m.column(fieldSumWX2); len(col) > 0 {
+		for i := range bins {
+			bins[i].Dist.Stats.SumWX2 = floatAt(col, i)
 		}
 	}
 	return nil
 }
 
-// setSumW1D sets everything but the edges, as if all other columns were absent. It says whether the
-// numbers of entries can be right.
-func setSumW1D(bins []hbook.Bin1D, col []byte) (counted bool) {
+type moments1D = struct{ SumWX, SumWX2 float64 }
+
+// setCounted1D sets the sums of bins, all but their moments, which become zero.
+func setCounted1D(bins []hbook.Bin1D, sumW, sumW2, counts []byte) {
+	for i := range bins {
+		d := &bins[i].Dist
+		d.Dist.N, d.Dist.SumW, d.Dist.SumW2 = int64(wordAt(counts, i)), floatAt(sumW, i), floatAt(sumW2, i)
+		d.Stats = moments1D{}
+	}
+}
+
+// setUncounted1D does it where the numbers of entries are the sums of weights. It says whether these
+// can be such numbers.
+func setUncounted1D(bins []hbook.Bin1D, sumW, sumW2 []byte) (counted bool) {
 	counted = true
 	for i := range bins {
-		d, w := &bins[i].Dist, floatAt(col, i)
+		d, w := &bins[i].Dist, floatAt(sumW, i)
 		n, ok := countOf(w)
 		if !ok {
 			counted = false
 		}
-		d.Dist.N, d.Dist.SumW, d.Dist.SumW2 = n, w, w
+		d.Dist.N, d.Dist.SumW, d.Dist.SumW2 = n, w, floatAt(sumW2, i)
 		d.Stats = moments1D{}
 	}
 	return counted
-}
-
-type moments1D = struct{ SumWX, SumWX2 float64 }
-
-func setColumn1D(bins []hbook.Bin1D, num int, col []byte) {
-	switch num {
-	case fieldSumW2:
-		for i := range bins {
-			bins[i].Dist.Dist.SumW2 = floatAt(col, i)
-		}
-	case fieldN:
-		for i := range bins {
-			bins[i].Dist.Dist.N = int64(wordAt(col, i))
-		}
-	case fieldSumWX:
-		for i := range bins {
-			bins[i].Dist.Stats.SumWX = floatAt(col, i)
-		}
-	case fieldSumWX2:
-		for i := range bins {
-			bins[i].Dist.Stats.SumWX2 = floatAt(col, i)
-		}
-	}
 }
 
 // resize returns a slice of n elements, s itself if it has as many. What lies behind s may be another

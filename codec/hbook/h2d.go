@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"go-hep.org/x/hep/hbook"
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 func appendH2D(dst []byte, h *hbook.H2D, moments bool) ([]byte, error) {
@@ -20,15 +19,11 @@ func appendH2D(dst []byte, h *hbook.H2D, moments bool) ([]byte, error) {
 	}
 	dst = appendText(dst, fieldName, labels[labelName])
 	dst = appendText(dst, fieldTitle, labels[labelTitle])
-	xAt := func(i int) hbook.Range { return bins[i].XRange }
-	yAt := func(i int) hbook.Range { return bins[i*nx].YRange }
-	if hasGaps(nx, xAt) || hasGaps(ny, yAt) {
-		return nil, errGaps
-	}
-	if dst, err = appendAxis(dst, fieldX, nx, b.XRange, xAt, labels[labelX], labels[labelXUnit]); err != nil {
+	x, y := binEdges{n: nx, in2D: bins}, binEdges{n: ny, in2D: bins, nx: nx}
+	if dst, err = appendAxis(dst, fieldX, &x, b.XRange, labels[labelX], labels[labelXUnit]); err != nil {
 		return nil, err
 	}
-	if dst, err = appendAxis(dst, fieldY, ny, b.YRange, yAt, labels[labelY], labels[labelYUnit]); err != nil {
+	if dst, err = appendAxis(dst, fieldY, &y, b.YRange, labels[labelY], labels[labelYUnit]); err != nil {
 		return nil, err
 	}
 	dst = appendText(dst, fieldValueTitle, labels[labelValue])
@@ -41,73 +36,94 @@ func appendH2D(dst []byte, h *hbook.H2D, moments bool) ([]byte, error) {
 		return nil, err
 	}
 
-	dst, col := appendColumn(dst, fieldSumW, len(bins))
-	t := gatherSumW2D(col, bins)
-	if t.squares != 0 {
-		dst = appendColumn2D(dst, fieldSumW2, bins)
-	}
-	if t.counts != 0 {
-		dst = appendColumn2D(dst, fieldN, bins)
+	n := len(bins)
+	dst, sumW := appendColumn(dst, fieldSumW, n)
+	switch t := gatherSumW2D(sumW, bins); {
+	case t.squares != 0 && t.counts != 0:
+		at := len(dst) - len(sumW)
+		var sumW2, counts []byte
+		dst = growColumns(dst, n, 2)
+		sumW = dst[at:]
+		dst, sumW2 = appendColumn(dst, fieldSumW2, n)
+		dst, counts = appendColumn(dst, fieldN, n)
+		gatherSums2D(sumW, sumW2, counts, bins)
+	case t.squares != 0:
+		var sumW2 []byte
+		dst, sumW2 = appendColumn(dst, fieldSumW2, n)
+		for i := range bins {
+			putFloat(sumW2, i, bins[i].Dist.X.Dist.SumW2)
+		}
+	case t.counts != 0:
+		var counts []byte
+		dst, counts = appendColumn(dst, fieldN, n)
+		for i := range bins {
+			putWord(counts, i, uint64(bins[i].Dist.X.Dist.N))
+		}
 	}
 	if moments {
-		for num := fieldSumWX; num <= fieldSumWXY; num++ {
-			dst = appendColumn2D(dst, num, bins)
-		}
+		dst = appendMoments2D(dst, bins)
 	}
 	return dst, nil
 }
 
-func gatherSumW2D(col []byte, bins []hbook.Bin2D) tally {
-	for i := range bins {
-		d := &bins[i].Dist.X.Dist
-		if !plain(d) {
-			return gatherTally2D(col[8*i:], bins[i:])
+// gatherSumW2D fills col with the sums of weights, unless it finds that both other columns are needed:
+// then it stops, as gatherSums2D is to fill all three.
+func gatherSumW2D(col []byte, bins []hbook.Bin2D) (t tally) {
+	var sumW2, counts blockOfColumn
+	for len(bins) >= block {
+		b, sumW := (*[block]hbook.Bin2D)(bins), (*blockOfColumn)(col)
+		var large uint64
+		for i := range b {
+			d := &b[i].Dist.X.Dist
+			sumW.put(i, d.SumW)
+			sumW2.put(i, d.SumW2)
+			counts.put(i, float64(d.N))
+			large |= uint64(d.N)
 		}
-		putFloat(col, i, d.SumW)
+		if *sumW != sumW2 || *sumW != counts || large >= maxCount {
+			break
+		}
+		bins, col = bins[block:], col[8*block:]
 	}
-	return tally{}
-}
-
-func gatherTally2D(col []byte, bins []hbook.Bin2D) (t tally) {
 	for i := range bins {
 		d := &bins[i].Dist.X.Dist
 		t = t.with(d)
+		if t.squares != 0 && t.counts != 0 {
+			break
+		}
 		putFloat(col, i, d.SumW)
 	}
 	return t
 }
 
-func appendColumn2D(dst []byte, num int, bins []hbook.Bin2D) []byte {
-	dst, col := appendColumn(dst, protowire.Number(num), len(bins))
-	switch num {
-	case fieldSumW2:
-		for i := range bins {
-			putFloat(col, i, bins[i].Dist.X.Dist.SumW2)
-		}
-	case fieldN:
-		for i := range bins {
-			putWord(col, i, uint64(bins[i].Dist.X.Dist.N))
-		}
-	case fieldSumWX:
-		for i := range bins {
-			putFloat(col, i, bins[i].Dist.X.Stats.SumWX)
-		}
-	case fieldSumWX2:
-		for i := range bins {
-			putFloat(col, i, bins[i].Dist.X.Stats.SumWX2)
-		}
-	case fieldSumWY:
-		for i := range bins {
-			putFloat(col, i, bins[i].Dist.Y.Stats.SumWX)
-		}
-	case fieldSumWY2:
-		for i := range bins {
-			putFloat(col, i, bins[i].Dist.Y.Stats.SumWX2)
-		}
-	case fieldSumWXY:
-		for i := range bins {
-			putFloat(col, i, bins[i].Dist.Stats.SumWXY)
-		}
+// gatherSums2D fills three columns in one pass: bins are large, and to fetch them is what takes time.
+func gatherSums2D(sumW, sumW2, counts []byte, bins []hbook.Bin2D) {
+	n := 8 * len(bins)
+	sumW, sumW2, counts = sumW[:n], sumW2[:n], counts[:n]
+	for i := range bins {
+		d := &bins[i].Dist.X.Dist
+		putFloat(sumW, i, d.SumW)
+		putFloat(sumW2, i, d.SumW2)
+		putWord(counts, i, uint64(d.N))
+	}
+}
+
+func appendMoments2D(dst []byte, bins []hbook.Bin2D) []byte {
+	n := len(bins)
+	var wx, wx2, wy, wy2, wxy []byte
+	dst = growColumns(dst, n, 5)
+	dst, wx = appendColumn(dst, fieldSumWX, n)
+	dst, wx2 = appendColumn(dst, fieldSumWX2, n)
+	dst, wy = appendColumn(dst, fieldSumWY, n)
+	dst, wy2 = appendColumn(dst, fieldSumWY2, n)
+	dst, wxy = appendColumn(dst, fieldSumWXY, n)
+	for i := range bins {
+		d := &bins[i].Dist
+		putFloat(wx, i, d.X.Stats.SumWX)
+		putFloat(wx2, i, d.X.Stats.SumWX2)
+		putFloat(wy, i, d.Y.Stats.SumWX)
+		putFloat(wy2, i, d.Y.Stats.SumWX2)
+		putFloat(wxy, i, d.Stats.SumWXY)
 	}
 	return dst
 }
@@ -152,68 +168,76 @@ func decodeH2D(src []byte, h *hbook.H2D) error {
 
 func setEdges(edges []hbook.Bin1D, a *axis) []hbook.Bin1D {
 	edges = resize(edges, int(a.bins))
-	for i := range edges {
-		edges[i] = hbook.Bin1D{Range: a.at(i)}
-	}
+	clear(edges)
+	a.setEdges(edges)
 	return edges
 }
 
-// setBins2D goes row by row, so that further columns find the bins in the first-level cache.
+// setBins2D goes row by row, so that moments find the bins in the first-level cache.
 func setBins2D(b *hbook.Binning2D, m *message) error {
-	counted := true
+	sumW, sumW2 := m.sumsOfWeights()
+	counts, counted := m.column(fieldN), true
 	for iy := range b.Ny {
 		from, to := iy*b.Nx, (iy+1)*b.Nx
-		row := b.Bins[from:to]
-		if !setSumW2D(row, b.XEdges, b.YEdges[iy].Range, m.column(fieldSumW)[8*from:8*to]) {
+		row, w, w2, y := b.Bins[from:to], sumW[8*from:8*to], sumW2[8*from:8*to], b.YEdges[iy].Range
+		if len(counts) > 0 {
+			setCounted2D(row, b.XEdges, y, w, w2, counts[8*from:8*to])
+		} else if !setUncounted2D(row, b.XEdges, y, w, w2) {
 			counted = false
 		}
-		for num := fieldSumW2; num <= fieldSumWXY; num++ {
+		for num := fieldSumWX; num <= fieldSumWXY; num++ {
 			if col := m.column(num); len(col) > 0 {
-				setColumn2D(row, num, col[8*from:8*to])
+				setMoment2D(row, num, col[8*from:8*to])
 			}
 		}
 	}
-	if len(m.column(fieldN)) == 0 && !counted {
+	if !counted {
 		return errCounts
 	}
 	return nil
 }
 
-// setSumW2D sets a row of bins as if all columns but col were absent. It says whether the numbers of
-// entries can be right. Field by field: a composite literal would be made on the stack and copied,
-// which takes four times as long.
-func setSumW2D(row []hbook.Bin2D, xs []hbook.Bin1D, y hbook.Range, col []byte) (counted bool) {
+// setCounted2D sets a row of bins, but for their moments, which become zero. Field by field: a
+// composite literal would be made on the stack and copied, which takes four times as long. To compare
+// before storing takes longer too.
+func setCounted2D(row []hbook.Bin2D, xs []hbook.Bin1D, y hbook.Range, sumW, sumW2, counts []byte) {
+	xs = xs[:len(row)]
+	for i := range row {
+		b, n, w, w2 := &row[i], int64(wordAt(counts, i)), floatAt(sumW, i), floatAt(sumW2, i)
+		b.XRange, b.YRange = xs[i].Range, y
+		d := &b.Dist
+		d.X.Dist.N, d.X.Dist.SumW, d.X.Dist.SumW2 = n, w, w2
+		d.X.Stats = moments1D{}
+		d.Y.Dist.N, d.Y.Dist.SumW, d.Y.Dist.SumW2 = n, w, w2
+		d.Y.Stats = moments1D{}
+		d.Stats.SumWXY = 0
+	}
+}
+
+// setUncounted2D does it where the numbers of entries are the sums of weights. It says whether these
+// can be such numbers.
+func setUncounted2D(row []hbook.Bin2D, xs []hbook.Bin1D, y hbook.Range, sumW, sumW2 []byte) (counted bool) {
 	counted = true
 	xs = xs[:len(row)]
 	for i := range row {
-		b, w := &row[i], floatAt(col, i)
+		b, w, w2 := &row[i], floatAt(sumW, i), floatAt(sumW2, i)
 		n, ok := countOf(w)
 		if !ok {
 			counted = false
 		}
 		b.XRange, b.YRange = xs[i].Range, y
 		d := &b.Dist
-		d.X.Dist.N, d.X.Dist.SumW, d.X.Dist.SumW2 = n, w, w
+		d.X.Dist.N, d.X.Dist.SumW, d.X.Dist.SumW2 = n, w, w2
 		d.X.Stats = moments1D{}
-		d.Y.Dist.N, d.Y.Dist.SumW, d.Y.Dist.SumW2 = n, w, w
+		d.Y.Dist.N, d.Y.Dist.SumW, d.Y.Dist.SumW2 = n, w, w2
 		d.Y.Stats = moments1D{}
 		d.Stats.SumWXY = 0
 	}
 	return counted
 }
 
-func setColumn2D(row []hbook.Bin2D, num int, col []byte) {
+func setMoment2D(row []hbook.Bin2D, num int, col []byte) {
 	switch num {
-	case fieldSumW2:
-		for i := range row {
-			d, w2 := &row[i].Dist, floatAt(col, i)
-			d.X.Dist.SumW2, d.Y.Dist.SumW2 = w2, w2
-		}
-	case fieldN:
-		for i := range row {
-			d, n := &row[i].Dist, int64(wordAt(col, i))
-			d.X.Dist.N, d.Y.Dist.N = n, n
-		}
 	case fieldSumWX:
 		for i := range row {
 			row[i].Dist.X.Stats.SumWX = floatAt(col, i)

@@ -89,6 +89,7 @@ type message struct {
 	x, y                  axis
 	valueTitle, valueUnit []byte
 	total, under, over    sums
+	annotated             bool // there are annotations beside the labels
 	outflows              [8]sums
 	numOutflows           int
 	columns               [numColumns]pieces
@@ -142,8 +143,10 @@ func (m *message) set(f field) error {
 		}
 		m.numOutflows++
 		return m.outflows[m.numOutflows-1].parse(f.body)
+	case fieldAnnotation:
+		m.annotated = true
 	}
-	return nil // annotations
+	return nil
 }
 
 func (m *message) labels() [numLabels][]byte {
@@ -152,6 +155,16 @@ func (m *message) labels() [numLabels][]byte {
 
 // column returns the raw column of that field, nil if it is absent.
 func (m *message) column(num int) []byte { return m.columns[num-firstColumn].raw }
+
+// sumsOfWeights returns the columns of sums of weights and of squared weights, which follow from the
+// former if they are absent.
+func (m *message) sumsOfWeights() (sumW, sumW2 []byte) {
+	sumW, sumW2 = m.column(fieldSumW), m.column(fieldSumW2)
+	if len(sumW2) == 0 {
+		sumW2 = sumW
+	}
+	return sumW, sumW2
+}
 
 // checkColumns refuses columns that have not n elements each. Only sumW must be there: memory for n
 // bins is never taken on the word of a payload that is shorter than that.
@@ -167,6 +180,9 @@ func (m *message) checkColumns(n uint64) error {
 
 var errCounts = errors.New("hbook: a payload without numbers of entries, but with sums of weights that are no such numbers")
 
+// maxCount is where float64 begins to miss numbers. Numbers of entries beyond have a column.
+const maxCount = 1 << 53
+
 // tally finds out whether columns follow from the sums of weights. Differences are gathered with "or".
 type tally struct {
 	squares uint64 // between sumW2 and sumW
@@ -178,22 +194,15 @@ func (t tally) with(d *hbook.Dist0D) tally {
 	w := math.Float64bits(d.SumW)
 	t.squares |= w ^ math.Float64bits(d.SumW2)
 	t.counts |= w ^ math.Float64bits(float64(d.N))
-	t.counts |= uint64(d.N) >> 53 // a float64 counts no further
+	t.counts |= uint64(d.N) / maxCount
 	return t
-}
-
-// plain says whether d is of fills with weight 1, or of none: a tally with only such bins is zero.
-// Loops begin with it, as it takes half the time of a tally.
-func plain(d *hbook.Dist0D) bool {
-	w := math.Float64bits(d.SumW)
-	return w == math.Float64bits(d.SumW2) && w == math.Float64bits(float64(d.N)) && uint64(d.N) < 1<<53
 }
 
 // countOf returns the number of entries that a sum of weights stands for if there is no column of
 // them, and whether it can be one.
 func countOf(w float64) (n int64, ok bool) {
 	n = int64(w)
-	return n, float64(n) == w && uint64(n) < 1<<53
+	return n, float64(n) == w && uint64(n) < maxCount
 }
 
 // Fields of mapfile.v1.Sums.

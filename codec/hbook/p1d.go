@@ -15,10 +15,10 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"sync"
 
 	"go-hep.org/x/hep/hbook"
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 func appendP1D(dst []byte, p *hbook.P1D, moments bool) ([]byte, error) {
@@ -31,10 +31,10 @@ func appendP1D(dst []byte, p *hbook.P1D, moments bool) ([]byte, error) {
 		return nil, err
 	}
 	bins, hidden := p.Binning().Bins(), hiddenSums(p)
+	edges := binEdges{n: len(bins), inP: bins}
 	dst = appendText(dst, fieldName, labels[labelName])
 	dst = appendText(dst, fieldTitle, labels[labelTitle])
-	dst, err = appendAxis(dst, fieldX, len(bins), hbook.Range{Min: p.XMin(), Max: p.XMax()},
-		func(i int) hbook.Range { return bins[i].XEdges() }, labels[labelX], labels[labelXUnit])
+	dst, err = appendAxis(dst, fieldX, &edges, hbook.Range{Min: p.XMin(), Max: p.XMax()}, labels[labelX], labels[labelXUnit])
 	if err != nil {
 		return nil, err
 	}
@@ -66,16 +66,42 @@ func appendP1D(dst []byte, p *hbook.P1D, moments bool) ([]byte, error) {
 			putWord(col, i, uint64(bins[i].Entries()))
 		}
 	}
-	for num := fieldSumWX; num <= fieldSumWXY; num++ {
-		if !moments && num != fieldSumWY && num != fieldSumWY2 {
-			continue
-		}
-		dst, col = appendColumn(dst, protowire.Number(num), len(bins))
-		for i := range bins {
-			putFloat(col, i, readMoment(hidden.bin(i), num))
-		}
+	if moments {
+		return appendMomentsP1D(dst, hidden, len(bins)), nil
 	}
-	return dst, nil
+	return appendMomentsOfY(dst, hidden, len(bins)), nil
+}
+
+// appendMomentsOfY appends the sums of y and y² of n bins. Each step of package reflect counts here:
+// they are most of what a profile takes.
+func appendMomentsOfY(dst []byte, h hidden, n int) []byte {
+	var wy, wy2 []byte
+	dst = growColumns(dst, n, 2)
+	dst, wy = appendColumn(dst, fieldSumWY, n)
+	dst, wy2 = appendColumn(dst, fieldSumWY2, n)
+	for i := range n {
+		y := h.bin(i).Field(distY).Field(partStats)
+		putFloat(wy, i, y.Field(0).Float())
+		putFloat(wy2, i, y.Field(1).Float())
+	}
+	return dst
+}
+
+func appendMomentsP1D(dst []byte, h hidden, n int) []byte {
+	var wx, wx2, wxy []byte
+	dst = growColumns(dst, n, 5)
+	dst, wx = appendColumn(dst, fieldSumWX, n)
+	dst, wx2 = appendColumn(dst, fieldSumWX2, n)
+	dst = appendMomentsOfY(dst, h, n)
+	dst, wxy = appendColumn(dst, fieldSumWXY, n)
+	for i := range n {
+		d := h.bin(i)
+		x := d.Field(distX).Field(partStats)
+		putFloat(wx, i, x.Field(0).Float())
+		putFloat(wx2, i, x.Field(1).Float())
+		putFloat(wxy, i, d.Field(distStats).Field(0).Float())
+	}
+	return dst
 }
 
 // hidden has what methods of P1D do not show.
@@ -175,59 +201,71 @@ const (
 func appendBinning(dst []byte, m *message) ([]byte, error) {
 	le := binary.LittleEndian
 	n := int(m.x.bins)
+	dst = slices.Grow(dst, 8+n*len(binBytes{})+3*len(distBytes{})+8+rangeLen+8)
 	dst = le.AppendUint64(dst, uint64(n))
+	bins := dst[len(dst) : len(dst)+n*len(binBytes{})]
+	dst = dst[:len(dst)+len(bins)]
+	sumW, sumW2 := m.sumsOfWeights()
+	counts, wx, wx2 := m.column(fieldN), m.column(fieldSumWX), m.column(fieldSumWX2)
+	wy, wy2, wxy := m.column(fieldSumWY), m.column(fieldSumWY2), m.column(fieldSumWXY)
 	for i := range n {
-		s, ok := m.bin(i)
-		if !ok {
+		s := sums{w: floatAt(sumW, i), w2: floatAt(sumW2, i), wy: floatAt(wy, i), wy2: floatAt(wy2, i)}
+		if len(counts) > 0 {
+			s.n = int64(wordAt(counts, i))
+		} else if count, ok := countOf(s.w); ok {
+			s.n = count
+		} else {
 			return dst, errCounts
 		}
+		if len(wx) > 0 {
+			s.wx = floatAt(wx, i)
+		}
+		if len(wx2) > 0 {
+			s.wx2 = floatAt(wx2, i)
+		}
+		if len(wxy) > 0 {
+			s.wxy = floatAt(wxy, i)
+		}
+		b := (*binBytes)(bins[i*len(binBytes{}):])
 		r := m.x.at(i)
-		dst = le.AppendUint64(dst, binLen)
-		dst = appendNumbers(le.AppendUint64(dst, rangeLen), r.Min, r.Max)
-		dst = appendDist(le.AppendUint64(dst, distLen), &s)
+		le.PutUint64(b[0:], binLen)
+		le.PutUint64(b[8:], rangeLen)
+		le.PutUint64(b[16:], math.Float64bits(r.Min))
+		le.PutUint64(b[24:], math.Float64bits(r.Max))
+		s.putDist((*distBytes)(b[32:]))
 	}
-	for _, s := range []*sums{&m.total, &m.under, &m.over} {
-		dst = appendDist(le.AppendUint64(dst, distLen), s)
+	for _, s := range [...]*sums{&m.total, &m.under, &m.over} {
+		dst = dst[:len(dst)+len(distBytes{})]
+		s.putDist((*distBytes)(dst[len(dst)-len(distBytes{}):]))
 	}
 	dst = appendNumbers(le.AppendUint64(dst, rangeLen), m.x.min, m.x.max)
 	return appendNumbers(dst, float64(n)/(m.x.max-m.x.min)), nil // bins per x, as NewP1D has it
 }
 
-// bin gathers the sums of bin i of a profile. It says whether the number of entries can be right.
-func (m *message) bin(i int) (s sums, counted bool) {
-	at := func(num int) float64 {
-		if col := m.column(num); len(col) > 0 {
-			return floatAt(col, i)
-		}
-		return 0
-	}
-	w := at(fieldSumW)
-	s = sums{w: w, w2: w, wx: at(fieldSumWX), wx2: at(fieldSumWX2),
-		wy: at(fieldSumWY), wy2: at(fieldSumWY2), wxy: at(fieldSumWXY)}
-	if col := m.column(fieldSumW2); len(col) > 0 {
-		s.w2 = floatAt(col, i)
-	}
-	if col := m.column(fieldN); len(col) > 0 {
-		s.n = int64(wordAt(col, i))
-		return s, true
-	}
-	s.n, counted = countOf(w)
-	return s, counted
-}
+// A bin and a Dist2D, with their lengths in front.
+type (
+	binBytes  [8 + binLen]byte
+	distBytes [8 + distLen]byte
+)
 
-func appendDist(dst []byte, s *sums) []byte {
-	dst = appendPart(dst, s, s.wx, s.wx2)
-	dst = appendPart(dst, s, s.wy, s.wy2)
-	return appendNumbers(dst, s.wxy)
-}
-
-// appendPart appends the x or y part of a Dist2D.
-func appendPart(dst []byte, s *sums, first, second float64) []byte {
+func (s *sums) putDist(b *distBytes) {
 	le := binary.LittleEndian
-	dst = le.AppendUint64(dst, partLen)
-	dst = le.AppendUint64(dst, sumsLen)
-	dst = le.AppendUint64(dst, uint64(s.n))
-	return appendNumbers(dst, s.w, s.w2, first, second)
+	le.PutUint64(b[0:], distLen)
+	le.PutUint64(b[8:], partLen) // the x part
+	le.PutUint64(b[16:], sumsLen)
+	le.PutUint64(b[24:], uint64(s.n))
+	le.PutUint64(b[32:], math.Float64bits(s.w))
+	le.PutUint64(b[40:], math.Float64bits(s.w2))
+	le.PutUint64(b[48:], math.Float64bits(s.wx))
+	le.PutUint64(b[56:], math.Float64bits(s.wx2))
+	le.PutUint64(b[64:], partLen) // the y part
+	le.PutUint64(b[72:], sumsLen)
+	le.PutUint64(b[80:], uint64(s.n))
+	le.PutUint64(b[88:], math.Float64bits(s.w))
+	le.PutUint64(b[96:], math.Float64bits(s.w2))
+	le.PutUint64(b[104:], math.Float64bits(s.wy))
+	le.PutUint64(b[112:], math.Float64bits(s.wy2))
+	le.PutUint64(b[120:], math.Float64bits(s.wxy))
 }
 
 func appendNumbers(dst []byte, xs ...float64) []byte {

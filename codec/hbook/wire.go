@@ -28,28 +28,46 @@ type field struct {
 
 // nextField splits the first field off src, which is not empty.
 func nextField(src []byte) (f field, rest []byte, err error) {
-	num, typ, n := protowire.ConsumeTag(src)
-	if n < 0 || num > protowire.MaxValidNumber {
-		return f, nil, fmt.Errorf("hbook: %w", protowire.ParseError(min(n, -1)))
+	tag, n := varint(src)
+	num := tag >> 3
+	if n < 0 || num < uint64(protowire.MinValidNumber) || num > uint64(protowire.MaxValidNumber) {
+		return f, nil, fmt.Errorf("hbook: no valid field number: %w", protowire.ParseError(min(n, -1)))
 	}
-	f.num, f.typ = num, typ
+	f.num, f.typ = protowire.Number(num), protowire.Type(tag&7)
 	src = src[n:]
-	switch typ {
+	switch f.typ {
 	case protowire.VarintType:
-		f.bits, n = protowire.ConsumeVarint(src)
+		f.bits, n = varint(src)
 	case protowire.Fixed64Type:
-		if f.bits, n = protowire.ConsumeFixed64(src); n >= 0 {
-			f.body = src[:n]
+		if n = -1; len(src) >= 8 {
+			n = 8
+			f.body, f.bits = src[:8], binary.LittleEndian.Uint64(src)
 		}
 	case protowire.BytesType:
-		f.body, n = protowire.ConsumeBytes(src)
+		var size uint64
+		if size, n = varint(src); n >= 0 {
+			if size > uint64(len(src)-n) {
+				n = -1
+				break
+			}
+			f.body = src[n : n+int(size)]
+			n += int(size)
+		}
 	default: // nothing of ours: skipped whole
-		n = protowire.ConsumeFieldValue(num, typ, src)
+		n = protowire.ConsumeFieldValue(f.num, f.typ, src)
 	}
 	if n < 0 {
-		return f, nil, fmt.Errorf("hbook: field %d: %w", num, protowire.ParseError(n))
+		return f, nil, fmt.Errorf("hbook: field %d: %w", f.num, protowire.ParseError(n))
 	}
 	return f, src[n:], nil
+}
+
+// varint is protowire.ConsumeVarint, without a call for numbers of one byte, as nearly all are.
+func varint(src []byte) (x uint64, n int) {
+	if len(src) > 0 && src[0] < 1<<7 {
+		return uint64(src[0]), 1
+	}
+	return protowire.ConsumeVarint(src)
 }
 
 // pieces is a column, or a message, that may have come in several pieces. A single one is not copied.
@@ -138,6 +156,22 @@ func appendColumn(dst []byte, num protowire.Number, n int) (grown, col []byte) {
 	dst = slices.Grow(dst, 8*n)
 	return dst[:len(dst)+8*n], dst[len(dst) : len(dst)+8*n]
 }
+
+// growColumns makes room for so many columns of n elements: until these are appended, dst stays where
+// it is, and so do columns within it.
+func growColumns(dst []byte, n, columns int) []byte {
+	return slices.Grow(dst, columns*(protowire.SizeTag(firstColumn)+protowire.SizeBytes(8*n)))
+}
+
+// block is how many bins are looked at in one step: what belongs to them stays in the first-level
+// cache, and loops over arrays need no checks.
+const block = 64
+
+// blockOfColumn is the part of a column for that many bins. As bytes they are compared in a few
+// instructions.
+type blockOfColumn [8 * block]byte
+
+func (b *blockOfColumn) put(i int, x float64) { putFloat(b[:], i, x) }
 
 // openMessage begins a message within a message. What is appended until closeMessage(dst, start) is
 // its body.
