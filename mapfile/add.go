@@ -45,8 +45,7 @@ func (s *session) add(base slotConfig, name string, v any, opts []SlotOption) (*
 	if err := errors.Join(c.errs...); err != nil {
 		return nil, err
 	}
-	sl := &slot{s: s, name: name, locker: c.locker, k: c.buffers}
-	sl.bound.Store(&v)
+	sl := &slot{s: s, name: name, bound: v, locker: c.locker, k: c.buffers}
 	info, err := sl.bindType(v, c.codec, s.registry)
 	if err != nil {
 		return nil, err

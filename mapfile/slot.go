@@ -24,44 +24,50 @@ type Slot struct {
 }
 
 // slot is what Slot is a handle of. The session knows it, so it must not lead to the MapFile.
+//
+// An update of one of very many slots is slow because nothing of it is in a cache. So what it needs is
+// together, at the top.
 type slot struct {
-	s    *session
-	name string
-
-	goType  reflect.Type // X; nil for a *Raw
+	s       *session
+	locker  sync.Locker
 	codec   codec.Codec
 	inPlace bool // the codec may encode straight into the slot's buffer
 	typeRef uint32
 	typeID  uint64
-	locker  sync.Locker
-	group   int // slots with the same Locker have the same
-	k       int // buffers asked for; 0: by capacity
 
-	// The bound object, and tickets, which say of two encodings which is not older. Changing both belongs
-	// to binding, which is held for a few instructions only; see take and takeInPlace.
-	binding sync.Mutex
-	bound   atomic.Pointer[any]
+	// What is bound, and tickets, which say of two encodings which is not older. Set may not wait for mu:
+	// it leaves the object in next, and who has mu or binding and needs it fetches it. Next, ended, and the
+	// counting of tickets belong to binding, which is held for a few instructions only; bound to both.
 	tickets atomic.Uint64
-	ended   error // as err; Set does not wait for mu; with binding held
+	next    atomic.Pointer[any]
+	bound   any
 
 	// mu is held from the choice of a buffer to the publish word, and by a commit for all its slots,
 	// in the order of their entries. Everything below belongs to it.
-	mu        slotLock
-	err       error // why the slot cannot be updated any more
-	ref       entryRef
+	mu        sync.Mutex
+	started   atomic.Bool // a version has been published: the capacity is a fair guess
+	err       error       // why the slot cannot be updated any more
+	published uint64      // ticket of the newest encoding that was published
 	pub       *uint64
 	mark      *uint64 // the file's superseded word
+	mem       shm.Mem // a window that reaches to the extent's end
 	extent    layout.Extent
-	mem       shm.Mem     // a window that reaches to the extent's end
-	length    int         // of the last payload
-	version   uint64      // published
-	started   atomic.Bool // a version has been published: the capacity is a fair guess
-	current   int         // published buffer
-	top       uint64      // highest version ever used
-	rate      rate
-	published uint64 // ticket of the newest encoding that was published
+	version   uint64 // published
+	current   int    // published buffer
+	top       uint64 // highest version ever used
+	length    int    // of the last payload
 	pinned    int    // buffer that the last Sync made durable, or -1
 	pinning   int    // buffer that a running Sync makes durable, or -1
+	rate      rate
+	ref       entryRef
+
+	// What is needed now and then. Name, goType, group and k never change.
+	name    string
+	goType  reflect.Type // X; nil for a *Raw
+	group   int          // slots with the same Locker have the same
+	k       int          // buffers asked for; 0: by capacity
+	binding sync.Mutex
+	ended   error // as err; Set does not wait for mu
 }
 
 // filled is a buffer that has been written and is not yet published.
@@ -108,7 +114,7 @@ func (sl *slot) set(v any) error {
 		return sl.ended
 	}
 	if err == nil {
-		sl.bound.Store(&v)
+		sl.next.Store(&v)
 	}
 	return err
 }
@@ -146,7 +152,11 @@ func boundType(v any) (reflect.Type, error) {
 func (sl *slot) take() (any, uint64, error) {
 	sl.binding.Lock()
 	defer sl.binding.Unlock()
-	return *sl.bound.Load(), sl.tickets.Add(1), sl.ended
+	v := sl.bound
+	if next := sl.next.Load(); next != nil {
+		v = *next
+	}
+	return v, sl.tickets.Add(1), sl.ended
 }
 
 // takeInPlace is take for an encoding in place, with mu held. It needs no ticket of its own: whoever has
@@ -154,7 +164,17 @@ func (sl *slot) take() (any, uint64, error) {
 // which was bound before a later ticket is not missed.
 func (sl *slot) takeInPlace() (any, uint64) {
 	ticket := sl.tickets.Load()
-	return *sl.bound.Load(), ticket
+	if sl.next.Load() != nil {
+		sl.bind()
+	}
+	return sl.bound, ticket
+}
+
+func (sl *slot) bind() {
+	sl.binding.Lock()
+	defer sl.binding.Unlock()
+	sl.bound = *sl.next.Load()
+	sl.next.Store(nil)
 }
 
 // overtaken tells whether an encoding in private memory has become old, with mu held.

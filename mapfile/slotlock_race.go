@@ -1,7 +1,0 @@
-//go:build race
-
-package mapfile
-
-import "sync"
-
-type slotLock = sync.Mutex
