@@ -215,7 +215,18 @@ func (c *cursor) copyValue(val *value, h *how) error {
 	if h.most > 0 && n > h.most {
 		return fmt.Errorf("%w: the slots share space: their values are larger than the file", ErrCorrupt)
 	}
-	val.payload = copyPayload(val.payload, buf[layout.BufferHeadLen:layout.BufferHeadLen+n])
+	check := h.check && !h.headOnly
+	payload := buf[layout.BufferHeadLen : layout.BufferHeadLen+n]
+	val.payload = makeRoom(val.payload, payload)
+	sum := uint32(0)
+	if check {
+		sum = layout.CheckSeed(version, &val.head, c.ref.salt)
+	}
+	if check && !val.head.Unchecked { // R8 already: the checksum over the private copy, while it is at hand
+		sum = copySummed(val.payload, payload, val.payload, sum)
+	} else {
+		shm.Copy(val.payload, payload)
+	}
 	// R7: the ordering point, and what was true before must still be: the publish word where the
 	// buffer was pending, the sequence, and last of all the extent word, because an extent that was
 	// given away may show any sequence.
@@ -238,24 +249,26 @@ func (c *cursor) copyValue(val *value, h *how) error {
 	if val.head.Unchecked && c.file.evidence && !h.headOnly {
 		return fmt.Errorf("%w: version %d was published without a checksum before the machine went down: nothing shows that it is whole", ErrCorrupt, version)
 	}
-	// R8: the checksum, over the private copy.
-	if h.check && !h.headOnly {
-		if sum := layout.Check(version, &val.head, c.ref.salt, val.payload); sum != val.head.Check {
-			return fmt.Errorf("%w: version %d: checksum %08x, computed %08x", ErrCorrupt, version, val.head.Check, sum)
-		}
+	if check && sum != val.head.Check {
+		return fmt.Errorf("%w: version %d: checksum %08x, computed %08x", ErrCorrupt, version, val.head.Check, sum)
 	}
 	return nil
 }
 
-// copyPayload copies mapped bytes into dst's memory, or more. Where they are beyond the end of the file
+// makeRoom returns room for a copy, in dst's memory or more. Where the bytes are beyond the end of the file
 // it faults, before memory is taken for what is not there.
 //
 //go:norace
-func copyPayload(dst, mapped []byte) []byte {
+func makeRoom(dst, mapped []byte) []byte {
 	if n := len(mapped); n > maxUnseen {
 		runtime.KeepAlive(mapped[n-1])
 	}
-	dst = slices.Grow(dst[:0], len(mapped))[:len(mapped)]
+	return slices.Grow(dst[:0], len(mapped))[:len(mapped)]
+}
+
+// copyPayload copies mapped bytes into dst's memory, or more.
+func copyPayload(dst, mapped []byte) []byte {
+	dst = makeRoom(dst, mapped)
 	shm.Copy(dst, mapped)
 	return dst
 }

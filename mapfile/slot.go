@@ -361,31 +361,48 @@ func (sl *slot) fetchNext(b int) {
 	shm.PrefetchWrite(sl.mem.Bytes(next, layout.BufferHeadLen+min(uint64(sl.length), sl.extent.Capacity)))
 }
 
-// fillPayload copies src and returns the checksum, going on from seed: in pieces, so that the checksum
-// runs over bytes that are in the first-level cache.
+// fillPayload copies src and returns the checksum, going on from check.
 func fillPayload(dst, src []byte, check uint32, checked bool) uint32 {
-	piece, ahead := 4<<10, 0
-	if n := len(src); shm.Prefetches && n > fetchWhole && (n <= fetchChecked || n <= fetchLargest && !checked) {
-		piece, ahead = 1<<10, fetchAhead
-		shm.PrefetchWrite(dst[:ahead])
-	} else if !checked {
-		piece = n
-	}
-	for len(src) > 2*piece {
-		if ahead > 0 {
-			shm.PrefetchWrite(dst[ahead:min(ahead+piece, len(dst))])
-		}
-		shm.Copy(dst, src[:piece])
-		if checked {
-			check = layout.CheckUpdate(check, src[:piece])
-		}
-		dst, src = dst[piece:], src[piece:]
+	n := len(src)
+	switch {
+	case shm.Prefetches && n > fetchWhole && (n <= fetchChecked || n <= fetchLargest && !checked):
+		return fillAhead(dst, src, check, checked)
+	case checked:
+		return copySummed(dst, src, src, check)
 	}
 	shm.Copy(dst, src)
-	if checked {
-		check = layout.CheckUpdate(check, src)
+	return check
+}
+
+// fillAhead is fillPayload that asks for lines ahead of itself.
+func fillAhead(dst, src []byte, check uint32, checked bool) uint32 {
+	const piece = fetchAhead / 2
+	shm.PrefetchWrite(dst[:min(fetchAhead, len(src))])
+	for len(src) > 0 {
+		n := min(piece, len(src))
+		if len(src) > fetchAhead {
+			shm.PrefetchWrite(dst[fetchAhead:min(fetchAhead+piece, len(src))])
+		}
+		shm.Copy(dst, src[:n])
+		if checked {
+			check = layout.CheckUpdate(check, src[:n])
+		}
+		dst, src = dst[n:], src[n:]
 	}
 	return check
+}
+
+// copySummed copies src to dst and returns the checksum, going on from check: in pieces, so that it runs
+// over bytes that are in the first-level cache. Private is the one of the two that nobody else sees.
+func copySummed(dst, src, private []byte, check uint32) uint32 {
+	const piece = 4096
+	for len(src) > 2*piece {
+		shm.Copy(dst, src[:piece])
+		check = layout.CheckUpdate(check, private[:piece])
+		dst, src, private = dst[piece:], src[piece:], private[piece:]
+	}
+	shm.Copy(dst, src)
+	return layout.CheckUpdate(check, private[:len(src)])
 }
 
 // show stores the publish word: the filled buffer is the slot's value from here on (W5).

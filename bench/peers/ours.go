@@ -20,7 +20,11 @@ func (o ours) options() []mapfile.Option {
 }
 
 func (o ours) create(dir string, sizes []int) (publisher, error) {
-	mf, err := mapfile.Create(filepath.Join(dir, "ours.map"), o.options()...)
+	opts := o.options()
+	if len(sizes) >= manySlots {
+		opts = append(opts, mapfile.WithBuffers(3)) // what its documentation says of many calm slots
+	}
+	mf, err := mapfile.Create(filepath.Join(dir, "ours.map"), opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -35,6 +39,9 @@ func (o ours) create(dir string, sizes []int) (publisher, error) {
 	}
 	return p, mf.Update()
 }
+
+// manySlots is from how many slots on we ask for three buffers, as the floor has.
+const manySlots = 1000
 
 func slotName(i int) string { return fmt.Sprintf("value/%06d", i) }
 
