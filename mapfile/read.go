@@ -192,8 +192,7 @@ func (c *cursor) copyValue(val *value, h *how) error {
 	}
 	// R4: the buffer's sequence.
 	off := c.extent.Buffer(index)
-	buf := c.view.Bytes(off, layout.BufferHeadLen+c.extent.Capacity)
-	seq := c.view.Word(off)
+	seq, buf := c.view.WordAndBytes(off, layout.BufferHeadLen+c.extent.Capacity)
 	if now := shm.Peek(seq); now != 2*version {
 		if err := c.unstable(pub, version); err != nil {
 			return err

@@ -301,8 +301,7 @@ func (sl *slot) write(src *source) (f filled, overflow []byte, err error) {
 	if shm.Prefetches {
 		sl.fetchNext(f.buffer)
 	}
-	buf := sl.mem.Bytes(sl.extent.Buffer(f.buffer), layout.BufferHeadLen+sl.extent.Capacity)
-	seq := sl.mem.Word(sl.extent.Buffer(f.buffer))
+	seq, buf := sl.mem.WordAndBytes(sl.extent.Buffer(f.buffer), layout.BufferHeadLen+sl.extent.Capacity)
 	// W2: odd sequence, ordering point: whoever sees the new bytes sees that they are unfinished.
 	testhook.Step()
 	shm.StoreRelease(seq, 2*f.version-1)
@@ -334,8 +333,8 @@ func (sl *slot) write(src *source) (f filled, overflow []byte, err error) {
 	// W4: even sequence: complete.
 	testhook.Step()
 	shm.StoreRelease(seq, 2*f.version)
-	if src.show {
-		sl.show(f) // W5
+	if src.show { // W5
+		sl.show(f)
 	}
 	return f, nil, nil
 }

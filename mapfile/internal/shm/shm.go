@@ -60,6 +60,15 @@ func (v View) Bytes(off, n uint64) []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(v.base, off)), n)
 }
 
+// WordAndBytes returns n bytes at off and the word that they begin with.
+func (v View) WordAndBytes(off, n uint64) (*uint64, []byte) {
+	if off&7 != 0 || off > v.size || v.size-off < n || n < 8 {
+		panic(Bounds{off, n})
+	}
+	p := unsafe.Add(v.base, off)
+	return (*uint64)(p), unsafe.Slice((*byte)(p), n)
+}
+
 func (v View) Load(off uint64) uint64   { return Load(v.Word(off)) }
 func (v View) Load32(off uint64) uint32 { return Load32(v.Word32(off)) }
 
