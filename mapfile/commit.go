@@ -151,6 +151,13 @@ func (c *commit) tryInPlace(s *session) (locked bool, err error) {
 	if !c.inPlace {
 		return false, nil
 	}
+	returned := false
+	defer func() {
+		if locked && !returned { // runtime.Goexit, or a panic of the Locker: nobody will come to unlock
+			s.abort(c.members)
+			c.unlock(s)
+		}
+	}()
 	err = c.encode(c.byGroup[:1], func(*member) error { // for its Locker
 		if locked = c.tryLock(s); !locked {
 			return nil
@@ -164,6 +171,7 @@ func (c *commit) tryInPlace(s *session) (locked bool, err error) {
 		}
 		return errors.Join(errs...)
 	})
+	returned = true
 	return locked, err
 }
 

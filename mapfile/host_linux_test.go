@@ -213,7 +213,6 @@ func TestLittleAddressSpaceAndLockedMemoryAreEnough(t *testing.T) {
 	}
 	for _, c := range []struct{ limit, role string }{
 		{"-v 2000000", "produce once"},
-		{"-v 1000000", "produce once"},
 		{"-c 0", "lock memory"},
 	} {
 		cmd := limited(c.limit, c.role, filepath.Join(testDir(t), "a.map"))

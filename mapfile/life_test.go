@@ -32,6 +32,14 @@ func mustUpdate(t testing.TB, mf *mapfile.MapFile, names ...string) {
 	}
 }
 
+// verify joins everything that Verify finds.
+func verify(mf *mapfile.MapFile) (err error) {
+	for _, e := range mf.Verify() {
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
 func fileID(t testing.TB, mf *mapfile.MapFile) [16]byte {
 	t.Helper()
 	info, err := mf.Stat()

@@ -225,13 +225,6 @@ func getN3(mf *mapfile.MapFile) error {
 	return err
 }
 
-func verify(mf *mapfile.MapFile) (err error) {
-	for _, e := range mf.Verify() {
-		err = errors.Join(err, e)
-	}
-	return err
-}
-
 func TestEachKindOfDamageInsideIsFound(t *testing.T) {
 	whole := hostileImage(t)
 	for _, in := range insides {

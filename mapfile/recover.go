@@ -18,7 +18,7 @@ import (
 func (c *cursor) salvage(val *value) error {
 	return c.file.guard(func() error {
 		v := c.file.at(c.extent.End())
-		found := false
+		found, unchecked := false, false
 		for b := range c.extent.K {
 			off := c.extent.Buffer(b)
 			seq := v.Load(off)
@@ -27,7 +27,11 @@ func (c *cursor) salvage(val *value) error {
 			}
 			var head layout.Buffer
 			layout.GetBuffer(v.Bytes(off, layout.BufferHeadLen), &head)
-			if uint64(head.Length) > c.extent.Capacity || head.Unchecked {
+			if uint64(head.Length) > c.extent.Capacity {
+				continue
+			}
+			if head.Unchecked {
+				unchecked = true
 				continue
 			}
 			payload := copyPayload(nil, v.Bytes(off+layout.BufferHeadLen, uint64(head.Length)))
@@ -35,7 +39,10 @@ func (c *cursor) salvage(val *value) error {
 				found, val.version, val.head, val.payload = true, seq/2, head, payload
 			}
 		}
-		if !found {
+		switch {
+		case !found && unchecked:
+			return fmt.Errorf("%w: it was published without a checksum before the machine went down: nothing shows that it is whole", ErrCorrupt)
+		case !found:
 			return fmt.Errorf("%w: the machine went down while the slot was written, and no version of it is shown to be whole by a checksum", ErrCorrupt)
 		}
 		return nil

@@ -83,6 +83,7 @@ func (mf *MapFile) SnapshotInto(s *Snapshot, list ...string) error {
 func (s *Snapshot) fill(f *file, list []string) error {
 	s.file, s.taken = f, time.Now()
 	for try, deadline := 0, s.taken.Add(maxRead); ; try++ {
+		last := try > spinTries && time.Now().After(deadline)
 		// The limit before the list: every slot of a commit inside it was in the directory by then.
 		whole, room := false, uint64(0)
 		if err := f.guard(func() error { whole, room = s.limit.load(f), roomFor(f.size()); return nil }); err != nil {
@@ -92,11 +93,11 @@ func (s *Snapshot) fill(f *file, list []string) error {
 		if err := s.choose(f, list); err != nil {
 			return err
 		}
-		again, err := s.copyAll(f, &how{limit: &s.limit, until: deadline, most: room})
+		again, err := s.copyAll(f, &how{limit: &s.limit, until: deadline, most: room}, last)
 		if err != nil || whole && !again {
 			return err
 		}
-		if try > spinTries && time.Now().After(deadline) {
+		if last {
 			return ErrBusy
 		}
 		pause(try)
@@ -174,8 +175,9 @@ func (s *Snapshot) add(f *file, ref entryRef, ext layout.ExtentWord, name, title
 	}
 }
 
-// copyAll copies each slot within the limit; again means that it must start anew.
-func (s *Snapshot) copyAll(f *file, h *how) (again bool, err error) {
+// copyAll copies each slot within the limit; again means that it must start anew. In the last try it looks
+// whether a slot that stays out of the limit is damaged: no checksum covers the limit.
+func (s *Snapshot) copyAll(f *file, h *how, last bool) (again bool, err error) {
 	if f.evidence {
 		h.limit = nil
 	}
@@ -187,6 +189,12 @@ func (s *Snapshot) copyAll(f *file, h *how) (again bool, err error) {
 		case err == nil:
 			h.most -= min(uint64(len(slot.val.payload)), h.most-1)
 		case err == errLapped, errors.Is(err, ErrBusy):
+			if last {
+				if _, err = c.read(&slot.val, &checked); errors.Is(err, ErrCorrupt) {
+					slot.err = err
+					break
+				}
+			}
 			return true, nil // the list may stay: looking it up again takes time in which a writer laps us again
 		case errors.Is(err, ErrNoSlot):
 			s.plan.changes |= 1 // look again which slots there are

@@ -144,9 +144,8 @@ func (s *Snapshot) Slots() iter.Seq[SlotInfo] {
 		if s == nil {
 			return
 		}
-		since := time.Since(s.taken)
 		for i := range s.slots {
-			if !yield(s.slots[i].describe(since)) {
+			if !yield(s.slots[i].describe(time.Since(s.taken))) {
 				return
 			}
 		}

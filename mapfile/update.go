@@ -67,7 +67,16 @@ func (sl *slot) encodesInPlace() bool { return sl.inPlace && sl.started.Load() }
 // Locker with mu held would make Close wait for code of the user.
 func (sl *slot) fillUnderLocker() (done bool, err error) {
 	sl.locker.Lock()
-	defer sl.locker.Unlock()
+	defer func() {
+		unlocked := false
+		defer func() {
+			if done && !unlocked { // it ended inside the user's Unlock: nobody will come to unlock mu
+				sl.mu.Unlock()
+			}
+		}()
+		sl.locker.Unlock()
+		unlocked = true
+	}()
 	return sl.fillInPlace()
 }
 

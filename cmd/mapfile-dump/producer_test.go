@@ -67,8 +67,11 @@ type scenario func(mf *mapfile.MapFile) (step func() error, err error)
 
 var scenarios = map[string]scenario{
 	"basics": basics, "codecs": codecs, "hists": hists, "one": one, "empty": empty, "hostile": hostile,
-	"many": many, "tick": tick, "changes": changes, "gob": gobs,
+	"many": many, "tick": tick, "changes": changes, "gob": gobs, "unchecked": one,
 }
+
+// openings are options of a scenario's producer beside the title.
+var openings = map[string][]mapfile.Option{"unchecked": {mapfile.WithoutCheck()}}
 
 func produce(args []string) int {
 	if len(args) < 2 || scenarios[args[0]] == nil {
@@ -79,20 +82,21 @@ func produce(args []string) int {
 	if len(args) > 2 {
 		end = args[2]
 	}
-	if err := play(scenarios[args[0]], args[1], end); err != nil {
+	if err := play(args[0], args[1], end); err != nil {
 		fmt.Fprintln(os.Stderr, "producer:", err)
 		return 1
 	}
 	return 0
 }
 
-func play(s scenario, path, end string) error {
+func play(name, path, end string) error {
+	s := scenarios[name]
 	opened := mapfile.OpenOrCreate
 	if end == "recreate" || end == "new" {
 		opened = mapfile.Recreate
 	}
 	for {
-		mf, err := opened(path, mapfile.WithTitle("a title"))
+		mf, err := opened(path, append([]mapfile.Option{mapfile.WithTitle("a title")}, openings[name]...)...)
 		if err != nil {
 			return err
 		}
