@@ -300,32 +300,3 @@ func TestSnapshotIntoSeesProducersThatJoin(t *testing.T) {
 		}
 	}
 }
-
-// No checksum covers the limit of a Snapshot. A slot whose session or commit word is damaged is outside of
-// every limit; it must not keep the others from being seen.
-func TestSlotThatIsOutsideOfEveryLimitFailsAloneInASnapshot(t *testing.T) {
-	for _, word := range []uint64{layout.BufferSessionOff, layout.BufferCommitOff} {
-		path := filepath.Join(testDir(t), "a.map")
-		mf := createFile(t, path)
-		x, y := int64(1), int64(2)
-		addSlot(t, mf, "x", &x)
-		addSlot(t, mf, "y", &y)
-		if err := errors.Join(mf.Update(), mf.Close()); err != nil {
-			t.Fatal(err)
-		}
-		b := image(must1(os.ReadFile(path)))
-		b[b.published(0)+word+5] ^= 1
-		overwrite(t, path, b)
-		s, err := openFile(t, path).Snapshot()
-		if err != nil {
-			t.Errorf("word %d: %v", word, err)
-			continue
-		}
-		if v, err := mapfile.Get[int64](s, "y"); err != nil || v != 2 {
-			t.Errorf("word %d: y: %d, %v", word, v, err)
-		}
-		if _, err := mapfile.Get[int64](s, "x"); !errors.Is(err, mapfile.ErrCorrupt) {
-			t.Errorf("word %d: x: %v", word, err)
-		}
-	}
-}

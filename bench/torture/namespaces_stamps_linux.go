@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"math/bits"
 	"os"
 	"time"
 
@@ -243,19 +244,16 @@ func (s *stamper) checkOfValue() (uint32, error) {
 	bytes := make([]byte, max(payload.Length, 0))
 	_, err = s.file.ReadAt(bytes, payload.Offset)
 	errs = append(errs, err)
-	salt := mix(generation, 0x9e3779b97f4a7c15) // of entry 0
-	x := mix(get("sequence")/2, salt)
-	x = mix(x^get("length")^get("type")<<32, get("type ID"))
+	salt := saltOf(0, uint32(generation))
 	// The session's own record has a field of this name, too: the buffer's comes last.
-	x = mix(x^get("session"), get("commit"))
-	x = mix(x^get("wall")^get("rate")<<32, get("boot"))
+	x := fold(get("sequence")/2^0x6a09e667f3bcc908, salt^get("rate")^0xbb67ae8584caa73b) ^
+		fold(get("length")^get("type")<<32^0x3c6ef372fe94f82b, get("type ID")^0xa54ff53a5f1d36f1) ^
+		fold(get("session")^0x510e527fade682d1, get("commit")^0x9b05688c2b3e6c1f) ^
+		fold(get("wall")^0x1f83d9abfb41bd6b, get("boot")^0x5be0cd19137e2179)
 	return crc32.Update(uint32(x^x>>32), castagnoli, bytes), errors.Join(errs...)
 }
 
-func mix(x, y uint64) uint64 {
-	x ^= y
-	x *= 0xff51afd7ed558ccd
-	x ^= x >> 32
-	x *= 0xc4ceb9fe1a85ec53
-	return x ^ x>>29
+func fold(x, y uint64) uint64 {
+	high, low := bits.Mul64(x, y)
+	return high ^ low
 }
