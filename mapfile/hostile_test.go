@@ -112,7 +112,7 @@ func overwrite(t testing.TB, path string, b []byte) {
 // typed are all errors that a file may cause.
 var typed = []error{
 	mapfile.ErrNotMapFile, mapfile.ErrFormatVersion, mapfile.ErrCorrupt, mapfile.ErrSuperseded, mapfile.ErrNoSlot, mapfile.ErrNotPublished,
-	mapfile.ErrBusy, mapfile.ErrLocked, mapfile.ErrOwned, mapfile.ErrFull, mapfile.ErrType, mapfile.ErrSchema, mapfile.ErrCodec, mapfile.ErrUnregistered, mapfile.ErrDecode,
+	mapfile.ErrBusy, mapfile.ErrLocked, mapfile.ErrOwned, mapfile.ErrFull, mapfile.ErrTooLarge, mapfile.ErrType, mapfile.ErrSchema, mapfile.ErrCodec, mapfile.ErrUnregistered, mapfile.ErrDecode,
 	mapfile.ErrSlotExists, fs.ErrExist, context.DeadlineExceeded,
 }
 
