@@ -56,9 +56,7 @@ func pathOf(from Getter) string {
 	case *MapFile:
 		return from.Path()
 	case *Snapshot:
-		if from != nil && from.file != nil {
-			return from.file.path
-		}
+		return from.path()
 	}
 	return ""
 }

@@ -130,23 +130,7 @@ func TestOneLockerMakesAConsistentCut(t *testing.T) {
 	if err := mf.Update(); err != nil {
 		t.Fatal(err)
 	}
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
-	loop := func(f func() error) {
-		wg.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				if err := f(); err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
-	}
+	loop, stop := background(t)
 	loop(func() error { l.Lock(); x++; y, f.N = -x, x; l.Unlock(); return nil })
 	loop(func() error { return mf.Update() })
 	loop(func() error { return mf.Update("y", "x", "f") })
@@ -162,8 +146,7 @@ func TestOneLockerMakesAConsistentCut(t *testing.T) {
 		}
 		last = gx
 	}
-	close(stop)
-	wg.Wait()
+	stop()
 	if last == 0 {
 		t.Error("nothing was updated")
 	}
@@ -288,4 +271,27 @@ func TestLockerIsFreeWhileUpdateWaitsForAFileLock(t *testing.T) {
 
 func init() {
 	roles["hold-structure-lock"] = func(args []string) { holdStructureLock(args[0]) }
+}
+
+// background runs each of the functions again and again, in goroutines of their own, until stop is called,
+// which waits for them. One that fails ends.
+func background(t *testing.T) (loop func(func() error), stop func()) {
+	stopped := make(chan struct{})
+	var wg sync.WaitGroup
+	loop = func(f func() error) {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stopped:
+					return
+				default:
+				}
+				if err := f(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	return loop, func() { close(stopped); wg.Wait() }
 }

@@ -27,11 +27,15 @@ func (s *Snapshot) fail(op, name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	path := ""
-	if s.file != nil { // not a zero Snapshot
-		path = s.file.path
+	return fail(op, s.path(), name, err)
+}
+
+// path is for messages; a zero Snapshot has none.
+func (s *Snapshot) path() string {
+	if s == nil || s.file == nil {
+		return ""
 	}
-	return fail(op, path, name, err)
+	return s.file.path
 }
 
 // describe tells what the slot was so long ago.

@@ -101,23 +101,7 @@ func TestNewestBoundObjectIsPublishedWhenUpdateReturns(t *testing.T) {
 				foreign := foreignNumber{}
 				addSlot(t, mf, "foreign", &foreign)
 				mustUpdate(t, mf)
-				stop := make(chan struct{})
-				var wg sync.WaitGroup
-				loop := func(f func() error) {
-					wg.Go(func() {
-						for {
-							select {
-							case <-stop:
-								return
-							default:
-							}
-							if err := f(); err != nil {
-								t.Error(err)
-								return
-							}
-						}
-					})
-				}
+				loop, stop := background(t)
 				loop(slot.Update)
 				loop(slot.Update)
 				loop(func() error { return mf.Update("x", "other") })
@@ -149,8 +133,7 @@ func TestNewestBoundObjectIsPublishedWhenUpdateReturns(t *testing.T) {
 						break
 					}
 				}
-				close(stop)
-				wg.Wait()
+				stop()
 				if got, err := object.get(mine, "x"); err != nil || got != n-1 && !t.Failed() {
 					t.Errorf("in the end %d is published, not %d, %v", got, n-1, err)
 				}
@@ -214,22 +197,9 @@ func TestNewestStateUnderALockerIsPublishedWhenUpdateReturns(t *testing.T) {
 	slots := []*mapfile.Slot{addSlot(t, mf, "x", &x, mapfile.WithLocker(&l)), addSlot(t, mf, "f", &f, mapfile.WithLocker(&l))}
 	mustUpdate(t, mf)
 	r := openFile(t, path)
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
+	loop, stop := background(t)
 	for _, update := range []func() error{slots[0].Update, slots[1].Update, func() error { return mf.Update() }} {
-		wg.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				if err := update(); err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
+		loop(update)
 	}
 	for n, deadline := int64(1), time.Now().Add(time.Duration(times(500, 20_000))*time.Millisecond); time.Now().Before(deadline) && !t.Failed(); n++ {
 		l.Lock()
@@ -245,8 +215,7 @@ func TestNewestStateUnderALockerIsPublishedWhenUpdateReturns(t *testing.T) {
 			}
 		}
 	}
-	close(stop)
-	wg.Wait()
+	stop()
 }
 
 // A commit encodes an object in private memory and is held up; meanwhile another object is bound and

@@ -19,10 +19,6 @@ as random. *Add* is ns per slot for each 10,000 of the 200,000 that a new file g
 200,000, goes through all of Slots, and closes it.`
 
 // The roles are add, which puts the next slots into a file, and list, which goes through the slots of one.
-var scaleRoles = map[string]func(s store, dir, sizes string) (caller, error){
-	"add":  newAdding,
-	"list": newListing,
-}
 
 const (
 	scaleSize  = 64      // bytes of a value

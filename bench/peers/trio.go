@@ -28,12 +28,6 @@ var trioPeers = []peer{
 // The roles are trio-publish, a commit of all histograms in a call; fill-publish, ten events filled and a
 // commit in a call; and trio-read. In trio-publish the numbers of entries go up by one in a call, so that
 // a viewer can tell versions apart.
-var trioRoles = map[string]func(s store, dir, sizes string) (caller, error){
-	"trio-publish": newTrioPublishing,
-	"fill-publish": newFillPublishing,
-	"trio-read":    newHistogramReading,
-}
-
 func newTrioPublishing(s store, dir, kind string) (caller, error) {
 	return newHistogramPublishing(s, dir, kind, 0)
 }
@@ -51,12 +45,14 @@ func (histogramStore) open(string, []int) (reader, error)      { return nil, err
 
 func (s histogramStore) options() []mapfile.Option { return ours{unchecked: s.unchecked}.options() }
 
-// histogramsOf is the store of a role here.
-func histogramsOf(s store) (histogramStore, error) {
-	if hs, ok := s.(histogramStore); ok {
-		return hs, nil
+// histogramsOf gives the store of a role here, and the histograms of a kind as it has them.
+func histogramsOf(s store, kind string) (hs histogramStore, names []string, histograms []histogram, err error) {
+	hs, ok := s.(histogramStore)
+	if !ok {
+		return hs, nil, nil, fmt.Errorf("a %T has no histograms", s)
 	}
-	return histogramStore{}, fmt.Errorf("a %T has no histograms", s)
+	names, histograms, err = newHistograms(kind, hs.columns)
+	return hs, names, histograms, err
 }
 
 func histogramFile(dir string) string { return filepath.Join(dir, "histograms.map") }
@@ -71,11 +67,7 @@ type histogramPublishing struct {
 }
 
 func newHistogramPublishing(s store, dir, kind string, fills int) (caller, error) {
-	hs, err := histogramsOf(s)
-	if err != nil {
-		return nil, err
-	}
-	names, histograms, err := newHistograms(kind, hs.columns)
+	hs, names, histograms, err := histogramsOf(s, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -129,11 +121,7 @@ type histogramReading struct {
 }
 
 func newHistogramReading(s store, dir, kind string) (caller, error) {
-	hs, err := histogramsOf(s)
-	if err != nil {
-		return nil, err
-	}
-	names, histograms, err := newHistograms(kind, hs.columns)
+	hs, names, histograms, err := histogramsOf(s, kind)
 	if err != nil {
 		return nil, err
 	}

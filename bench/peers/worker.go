@@ -23,7 +23,7 @@ import (
 //
 //	PROGRAM ROLE STORE DIR SIZES
 //
-// ROLE is publish or read, or one of those of roleNamed. SIZES is the size of the one slot, or @FILE: one
+// ROLE is publish or read, or one of those in roles. SIZES is the size of the one slot, or @FILE: one
 // size a line, for many. The worker prints "ready". For each line "run MILLISECONDS HOW" of its input
 // it works for so long and prints one line, a result in JSON; it ends when its input ends. HOW is
 //
@@ -71,7 +71,7 @@ type chooser interface{ choose(how string) }
 // A role makes what a worker calls.
 type role func(s store, dir, sizes string) (caller, error)
 
-// roles are known by the first word of a worker's command line; those of scale.go are there.
+// roles are known by the first word of a worker's command line.
 var roles = map[string]role{
 	"publish":      newPublishing,
 	"read":         newReading,
@@ -80,13 +80,8 @@ var roles = map[string]role{
 	"trio-publish": newTrioPublishing,
 	"fill-publish": newFillPublishing,
 	"trio-read":    newHistogramReading,
-}
-
-func roleNamed(name string) role {
-	if r := roles[name]; r != nil {
-		return r
-	}
-	return scaleRoles[name]
+	"add":          newAdding,
+	"list":         newListing,
 }
 
 // work is a worker's main: it does what its standard input says.
@@ -94,7 +89,7 @@ func work(args []string) error {
 	if len(args) != 4 {
 		return fmt.Errorf("a worker is told its role, store, directory and sizes, not %q", args)
 	}
-	role := roleNamed(args[0])
+	role := roles[args[0]]
 	if role == nil {
 		return fmt.Errorf("no role %q", args[0])
 	}
