@@ -19,6 +19,7 @@ const module = "github.com/gomapfile/mapfile/"
 // What the lists below call by one word.
 var groups = map[string]string{
 	"HISTOGRAMS": "go-hep.org/x/hep/... gonum.org/v1/...",
+	"TERMINAL":   "charm.land/bubbletea/v2 charm.land/lipgloss/v2",
 	"PROTOBUF":   "google.golang.org/protobuf/...",
 	"XSYS":       "golang.org/x/sys/unix golang.org/x/sys/windows",
 	"PUBLIC":     "mapfile mapfile/mapfiletest registry codec codec/... proto", // what programs use
@@ -62,7 +63,12 @@ var rules = []struct{ pkg, may, tests string }{
 	{"proto/internal/gen", "PROTOBUF github.com/bufbuild/protocompile", ""},
 
 	// Programs use what every user can have, and nobody uses them.
-	{"cmd/...", "PUBLIC PROTOBUF HISTOGRAMS github.com/spf13/... github.com/prometheus/... golang.org/x/crypto/... golang.org/x/term", "github.com/rogpeppe/go-internal/testscript"},
+	{"cmd/mapfile-dump/internal/show", "codec mapfile", ""},
+	{"cmd/mapfile-dump/internal/decode", "codec mapfile registry", ""},
+	{"cmd/mapfile-dump/internal/hist", "codec cmd/mapfile-dump/internal/show", ""},
+	{"cmd/mapfile-dump/internal/listing", "mapfile cmd/mapfile-dump/internal/show", "PUBLIC"},
+	{"cmd/mapfile-dump/internal/record", "codec mapfile cmd/mapfile-dump/internal/show cmd/mapfile-dump/internal/listing", ""},
+	{"cmd/...", "PUBLIC cmd/mapfile-dump/internal/... PROTOBUF HISTOGRAMS TERMINAL github.com/spf13/... github.com/prometheus/... golang.org/x/crypto/... golang.org/x/term", "github.com/rogpeppe/go-internal/testscript"},
 	{"examples/...", "PUBLIC HISTOGRAMS examples/internal/... golang.org/x/term", ""},
 	{"bench/torture", "PUBLIC mapfile/region HISTOGRAMS github.com/spf13/... XSYS", ""},
 	{"bench/...", "PUBLIC HISTOGRAMS bench/internal/...", ""},

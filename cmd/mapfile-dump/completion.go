@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"github.com/gomapfile/mapfile/mapfile"
 )
 
@@ -77,7 +78,7 @@ func (t *tool) completeFiles(_ *cobra.Command, _ []string, prefix string) ([]str
 		}
 		entries, _ := os.ReadDir(dir)
 		for _, e := range entries {
-			if e.Type().IsRegular() && strings.HasPrefix(e.Name(), prefix) && visible(e.Name()) == e.Name() && !yield(e.Name()) {
+			if e.Type().IsRegular() && strings.HasPrefix(e.Name(), prefix) && show.Visible(e.Name()) == e.Name() && !yield(e.Name()) {
 				return
 			}
 		}
@@ -117,7 +118,7 @@ func (t *tool) slotNames(file, prefix string) []string {
 			if ctx.Err() != nil {
 				return
 			}
-			if err == nil && strings.HasPrefix(info.Name, prefix) && visible(info.Name) == info.Name && !yield(info.Name) {
+			if err == nil && strings.HasPrefix(info.Name, prefix) && show.Visible(info.Name) == info.Name && !yield(info.Name) {
 				return
 			}
 		}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/record"
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"github.com/gomapfile/mapfile/mapfile"
 )
 
@@ -44,14 +46,14 @@ their first bytes; get -o raw has all. What a live producer changes meanwhile ma
 
 // fieldRecord is a line of dump in JSON.
 type fieldRecord struct {
-	head
-	Offset  whole  `json:"offset"`
-	Length  whole  `json:"length"`
-	Name    string `json:"name"`
-	Value   string `json:"value"`
-	Slot    string `json:"slot"`
-	Free    bool   `json:"free"`
-	Preview []byte `json:"preview,omitempty"`
+	record.Head
+	Offset  record.Whole `json:"offset"`
+	Length  record.Whole `json:"length"`
+	Name    string       `json:"name"`
+	Value   string       `json:"value"`
+	Slot    string       `json:"slot"`
+	Free    bool         `json:"free"`
+	Preview []byte       `json:"preview,omitempty"`
 }
 
 // dump prints while it reads: only opening and finding the slot may be tried again.
@@ -83,10 +85,10 @@ func (t *tool) dump(operand string, flags *dumpFlags) error {
 			continue
 		}
 		if records != nil {
-			err = records.put(fieldRecord{headOf("field"), whole(field.Offset), whole(field.Length), field.Name,
+			err = records.put(fieldRecord{record.HeadOf("field"), record.Whole(field.Offset), record.Whole(field.Length), field.Name,
 				field.Value, field.Slot, field.Free, field.Bytes})
 		} else {
-			err = t.out.printf("%08x %2d  %-15s %s\n", field.Offset, field.Length, visible(field.Name), fieldText(field))
+			err = t.out.printf("%08x %2d  %-15s %s\n", field.Offset, field.Length, show.Visible(field.Name), fieldText(field))
 		}
 		if err != nil {
 			return err
@@ -134,20 +136,20 @@ func (flags *dumpFlags) wants(field mapfile.Field) bool {
 func fieldText(field mapfile.Field) string {
 	const most = 64
 	if field.Value != "" || len(field.Bytes) == 0 {
-		return visible(field.Value)
+		return show.Visible(field.Value)
 	}
 	shown := field.Bytes[:min(len(field.Bytes), most)]
 	cutOff := ""
 	if int64(len(shown)) < field.Length {
 		cutOff = "…"
 		for i := 1; i < utf8.UTFMax && !utf8.Valid(shown) && i < len(shown); i++ {
-			if isText(shown[:len(shown)-i]) {
+			if show.IsText(shown[:len(shown)-i]) {
 				shown = shown[:len(shown)-i] // a character was cut in two
 			}
 		}
 	}
-	if isText(shown) {
-		return visible(string(shown)) + cutOff
+	if show.IsText(shown) {
+		return show.Visible(string(shown)) + cutOff
 	}
 	return fmt.Sprintf("%x%s", shown[:min(len(shown), most/2)], cutOff)
 }

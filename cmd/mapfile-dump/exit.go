@@ -22,9 +22,10 @@ const (
 		"130 interrupted. Several troubles: the highest below 130."
 )
 
-// errInterrupted and errGaveUp are the causes with which a run's context ends.
+// The causes with which a run's context ends.
 var (
-	errInterrupted = errors.New("interrupted")
+	errInterrupted = errors.New("interrupted") // Ctrl-C
+	errTerminated  = errors.New("terminated")  // SIGTERM, hangup
 	errGaveUp      = errors.New("gave up; --timeout gives it longer")
 )
 
@@ -56,7 +57,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &exit):
 		return exit.code
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, errInterrupted), errors.Is(err, errTerminated):
 		return exitInterrupted
 	case errors.Is(err, mapfile.ErrFormatVersion):
 		return exitNewerFormat

@@ -25,7 +25,7 @@ const defaultTimeout = 10 * time.Second
 // Annotations of a command: what of the flags for all commands it can use.
 const (
 	annotFormats = "formats" // values of --output, the first is the default
-	annotStays   = "stays"   // no timeout unless given
+	annotStays   = "stays"   // no timeout unless given; the value is the flag with which it stays, "" always
 	annotNoMatch = "nomatch" // --match has no meaning
 )
 
@@ -37,7 +37,7 @@ func (t *tool) addGlobalFlags(root *cobra.Command) {
 	flags.StringVarP(&t.flags.output, "output", "o", "", "`FORMAT`: table, json or ndjson; JSON has \"schema\": 1 and is a contract, the table is not")
 	flags.StringArrayVarP(&t.flags.match, "match", "m", nil, "only slots that match `PATTERN`; may be repeated")
 	flags.Var(&t.flags.wait, "wait", "wait up to `D` for file and slot to appear (default: do not wait)")
-	flags.Var(&t.flags.timeout, "timeout", "give up after `D` (default 10s; watch: none)")
+	flags.Var(&t.flags.timeout, "timeout", "give up after `D` (default 10s; watch, top, serve, record, --follow: none)")
 	flags.StringVar(&t.flags.color, "color", "auto", "`WHEN`: auto, always or never (NO_COLOR counts; JSON never has any)")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return t.checkGlobalFlags(cmd) }
 	_ = root.RegisterFlagCompletionFunc("output", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -47,6 +47,12 @@ func (t *tool) addGlobalFlags(root *cobra.Command) {
 }
 
 var colorValues = []string{"auto", "always", "never"}
+
+// staysOn says whether a command runs until it is told to end.
+func staysOn(cmd *cobra.Command) bool {
+	flag, stays := cmd.Annotations[annotStays]
+	return stays && (flag == "" || cmd.Flags().Changed(flag))
+}
 
 func formatsOf(cmd *cobra.Command) []string { return strings.Fields(cmd.Annotations[annotFormats]) }
 
@@ -71,7 +77,7 @@ func (t *tool) checkGlobalFlags(cmd *cobra.Command) error {
 	}
 	t.paint = newPainter(t.flags.color, t.out)
 	limit := time.Duration(t.flags.timeout)
-	if _, stays := cmd.Annotations[annotStays]; !stays && !cmd.Flags().Changed("timeout") {
+	if !staysOn(cmd) && !cmd.Flags().Changed("timeout") {
 		limit = defaultTimeout
 	}
 	t.clock.start(limit)

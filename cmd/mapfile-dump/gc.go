@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/record"
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"github.com/gomapfile/mapfile/mapfile"
 )
 
@@ -54,14 +56,14 @@ func completeDirs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDi
 
 // gcRecord is what gc says of one file.
 type gcRecord struct {
-	head
-	File     string          `json:"file"`
-	Action   string          `json:"action"` // "would remove", "removed" or "kept"
-	Reason   string          `json:"reason"`
-	State    string          `json:"state"`
-	LastSign real            `json:"last_sign_seconds"`
-	Producer *producerRecord `json:"producer"`
-	Size     whole           `json:"size"`
+	record.Head
+	File     string           `json:"file"`
+	Action   string           `json:"action"` // "would remove", "removed" or "kept"
+	Reason   string           `json:"reason"`
+	State    string           `json:"state"`
+	LastSign record.Real      `json:"last_sign_seconds"`
+	Producer *record.Producer `json:"producer"`
+	Size     record.Whole     `json:"size"`
 
 	producer mapfile.Producer
 }
@@ -130,8 +132,8 @@ func judge(path string, info mapfile.FileInfo, flags *gcFlags) *gcRecord {
 	if last.Session == 0 || last.Heartbeat < time.Duration(flags.olderThan) {
 		return nil
 	}
-	r := &gcRecord{head: headOf("gc"), File: path, Action: actionWould, State: last.State.String(), producer: last,
-		LastSign: seconds(last.Heartbeat), Producer: newProducerRecord(last), Size: whole(info.Size)}
+	r := &gcRecord{Head: record.HeadOf("gc"), File: path, Action: actionWould, State: last.State.String(), producer: last,
+		LastSign: record.Seconds(last.Heartbeat), Producer: record.NewProducer(last), Size: record.Whole(info.Size)}
 	if owner, ours := ownedByUs(path); !ours {
 		r.Action, r.Reason = actionKept, owner
 	} else if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
@@ -177,7 +179,7 @@ func (t *tool) printGc(found []*gcRecord, flags *gcFlags) error {
 			continue
 		}
 		n, bytes = n+1, bytes+int64(r.Size)
-		tab.add(r.Action, name, fmt.Sprintf("%s %s", r.State, ageText(r.producer.Heartbeat)), producerText(r.producer), sizeText(int64(r.Size)))
+		tab.add(r.Action, name, fmt.Sprintf("%s %s", r.State, show.Age(r.producer.Heartbeat)), show.Producer(r.producer), show.Size(int64(r.Size)))
 	}
 	if err := tab.writeTo(t.out); err != nil {
 		return err
@@ -186,7 +188,7 @@ func (t *tool) printGc(found []*gcRecord, flags *gcFlags) error {
 	case n == 0:
 		return t.out.printf("nothing to remove\n")
 	case flags.delete:
-		return t.out.printf("%s, %s removed\n", plural(n, "file"), sizeText(bytes))
+		return t.out.printf("%s, %s removed\n", show.Plural(n, "file"), show.Size(bytes))
 	}
-	return t.out.printf("%s, %s; --delete removes\n", plural(n, "file"), sizeText(bytes))
+	return t.out.printf("%s, %s; --delete removes\n", show.Plural(n, "file"), show.Size(bytes))
 }

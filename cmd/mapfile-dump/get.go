@@ -7,6 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/decode"
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/hist"
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/record"
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"github.com/gomapfile/mapfile/mapfile"
 )
 
@@ -47,6 +51,9 @@ limits on memory and time.`,
 	f.Var(&flags.width, "width", "`N` columns for pictures (default 60, or what the terminal has)")
 	return cmd
 }
+
+// usualWidth is the number of columns of a picture, where --width says nothing.
+const usualWidth = 60
 
 // A reading is one slot as it was read: what the directory says of it, and its payload.
 type reading struct {
@@ -167,7 +174,7 @@ func (t *tool) onlySlot(f *target) (string, error) {
 		return names[0], nil
 	}
 	for i := range names {
-		names[i] = quote(names[i])
+		names[i] = show.Quote(names[i])
 	}
 	if len(names) > 5 {
 		names[5] = "…"
@@ -198,7 +205,7 @@ func (t *tool) getRaw(found readings, flags *getFlags) error {
 	if flags.schema {
 		bytes = r.info.Type.Schema
 	}
-	if t.out.terminal && !isText(bytes) {
+	if t.out.terminal && !show.IsText(bytes) {
 		t.note("warning: the bytes are binary, and stdout is a terminal")
 	}
 	_, err := t.out.Write(bytes)
@@ -215,7 +222,7 @@ func (t *tool) getText(path string, r reading, flags *getFlags) error {
 		return t.schemaText(r, indent)
 	}
 	node, err := t.decode(path, r, flags.trustGob)
-	var shown *notDecoded
+	var shown *decode.NotDecoded
 	switch {
 	case errors.As(err, &shown):
 		t.note(t.describe(err))
@@ -229,19 +236,19 @@ func (t *tool) getText(path string, r reading, flags *getFlags) error {
 		tab.addNode("", node)
 		return tab.writeTo(t.out)
 	}
-	if h, ok := histogramOf(r.info.Type.Name, node); ok {
-		if h.title == "" {
-			h.title = r.info.Title
+	if h, ok := hist.Of(r.info.Type.Name, node); ok {
+		if h.Title == "" {
+			h.Title = r.info.Title
 		}
-		return t.out.draw(h, t.pictureWidth(flags))
+		return t.out.lines(h.Glance(t.pictureWidth(flags)))
 	}
 	return t.out.tree(node, indent)
 }
 
 // headline names slot, type and publish.
 func (t *tool) headline(s mapfile.SlotInfo) string {
-	parts := []string{visible(s.Name), visible(s.Type.Name), fmt.Sprintf("version %d", s.Stamp.Version),
-		fmt.Sprintf("commit %d", s.Stamp.Commit), slotAge(s) + " ago",
+	parts := []string{show.Visible(s.Name), show.Visible(s.Type.Name), fmt.Sprintf("version %d", s.Stamp.Version),
+		fmt.Sprintf("commit %d", s.Stamp.Commit), show.SlotAge(s) + " ago",
 		t.paint.text(cell{s.Producer.State.String(), stateColor(s.Producer.State.String())})}
 	return strings.Join(parts, columnGap)
 }
@@ -251,30 +258,30 @@ func (t *tool) pictureWidth(flags *getFlags) int {
 	case flags.width > 0:
 		return int(min(flags.width, 1000))
 	case t.out.width > 0:
-		return max(leastWidth, min(usualWidth, t.out.width-24))
+		return max(1, min(usualWidth, t.out.width-24))
 	}
 	return usualWidth
 }
 
 // getRecord writes a slot as JSON: decoded as "value", or else its bytes as "payload".
 func (t *tool) getRecord(records *records, path string, r reading, flags *getFlags) error {
-	record := newSlotRecord("slot", path, r.info)
+	rec := record.NewSlot("slot", path, r.info)
 	if flags.schema {
-		record.SchemaOf = schemaJSON(r.info.Type.Schema)
-		return records.put(record)
+		rec.SchemaOf = schemaJSON(r.info.Type.Schema)
+		return records.put(rec)
 	}
 	node, err := t.decode(path, r, flags.trustGob)
-	var shown *notDecoded
+	var shown *decode.NotDecoded
 	switch {
 	case errors.As(err, &shown):
 		t.note(t.describe(err))
-		record.Payload = append([]byte{}, r.payload...)
+		rec.Payload = append([]byte{}, r.payload...)
 	case err != nil:
 		t.fail(err)
 		return nil
 	default:
-		value := valueJSON(node)
-		record.Value = &value
+		value := record.Value(node)
+		rec.Value = &value
 	}
-	return records.put(record)
+	return records.put(rec)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"github.com/gomapfile/mapfile/codec"
 )
 
@@ -48,13 +49,13 @@ func (t *tool) decodeGob(payload []byte) (codec.Node, error) {
 	case ctx.Err() != nil:
 		return codec.Node{}, fmt.Errorf("decoding gob took longer than %v", gobTime)
 	case stdout.full:
-		return codec.Node{}, fmt.Errorf("the decoded gob is larger than %s", sizeText(gobOutput))
+		return codec.Node{}, fmt.Errorf("the decoded gob is larger than %s", show.Size(gobOutput))
 	case err != nil:
 		reason, _, _ := strings.Cut(strings.TrimPrefix(stderr.String(), "mapfile-dump: "), "\n")
 		if reason == "" {
 			reason = err.Error()
 		}
-		return codec.Node{}, fmt.Errorf("gob in a child process with %s: %s", sizeText(gobMemory), reason)
+		return codec.Node{}, fmt.Errorf("gob in a child process with %s: %s", show.Size(gobMemory), reason)
 	}
 	return decodeWire(stdout.Bytes())
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"github.com/gomapfile/mapfile/codec"
 )
 
@@ -128,8 +129,8 @@ func (w *gobWalker) define(id int64, definition codec.Node) error {
 		if form.Children == nil { // the forms that it is not
 			continue
 		}
-		number := func(name string) int64 { v, _ := field(form, name).Value.(int64); return v }
-		t := gobType{name: textOf(field(form, "Common"), "Name"), elem: number("Elem"), key: number("Key")}
+		number := func(name string) int64 { v, _ := show.Field(form, name).Value.(int64); return v }
+		t := gobType{name: show.TextOf(show.Field(form, "Common"), "Name"), elem: number("Elem"), key: number("Key")}
 		switch form.Name {
 		case "array", "slice":
 			t.kind = gobSlice
@@ -137,9 +138,9 @@ func (w *gobWalker) define(id int64, definition codec.Node) error {
 			t.kind = gobMap
 		case "struct":
 			t.kind = gobStruct
-			for _, f := range field(form, "Field").Children {
-				fieldID, _ := field(f, "Id").Value.(int64)
-				t.fields = append(t.fields, gobTypeField{textOf(f, "Name"), fieldID})
+			for _, f := range show.Field(form, "Field").Children {
+				fieldID, _ := show.Field(f, "Id").Value.(int64)
+				t.fields = append(t.fields, gobTypeField{show.TextOf(f, "Name"), fieldID})
 			}
 		default:
 			t.kind = gobOpaque
@@ -210,7 +211,7 @@ func keyText(key codec.Node) string {
 	if s, ok := key.Value.(string); ok {
 		return s
 	}
-	return inlineText(key)
+	return show.Inline(key)
 }
 
 // structValue reads fields by the steps between their numbers; those left out are zero.

@@ -8,6 +8,8 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/record"
 )
 
 type gobShape interface{ Area() float64 }
@@ -86,7 +88,7 @@ func TestGobIsDecodedWithoutItsGoTypes(t *testing.T) {
 		if err != nil {
 			t.Errorf("%+v: over the pipe: %v", c.v, err)
 		}
-		value := valueJSON(back)
+		value := record.Value(back)
 		got, err := json.Marshal(&value)
 		if err != nil || string(got) != c.want {
 			t.Errorf("%+v:\n got %s, %v\nwant %s", c.v, got, err, c.want)

@@ -21,6 +21,16 @@ const operandsHelp = `FILE is a path; a bare name that is not here is looked for
 No FILE: the default directory ($MAPFILE_DIR …). SLOT is a name or a pattern: * within a segment, ** across.
 `
 
+const firstSteps = `First steps:
+  mapfile-dump ls                   which files are there, and does their producer live?
+  mapfile-dump ls hits              what is in hits.map?
+  mapfile-dump get hits run1/hpx    one object, decoded
+  mapfile-dump top                  everything, live, in this terminal
+  mapfile-dump plot hits run1/hpx --out hpx.png
+  mapfile-dump serve                the same in a browser: open the address that it prints
+  mapfile-dump help get             more about a command, with examples
+`
+
 // teach gives the commands their help and their usage errors.
 func teach(root *cobra.Command) {
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
@@ -79,7 +89,7 @@ func helpOverview(w io.Writer, root *cobra.Command) {
 			fmt.Fprintf(w, "%-9s %s\n", title, strings.Join(others, ", "))
 		}
 	}
-	fmt.Fprintf(w, "\n%s\nEverywhere:\n%s      --version         the program's version\n\n%s\n", operandsHelp,
+	fmt.Fprintf(w, "\n%s\n%s\nEverywhere:\n%s      --version         the program's version\n\n%s\n", firstSteps, operandsHelp,
 		flagLines(root.PersistentFlags(), root.Flags().Lookup("help")), exitCodesHelpLine)
 }
 
@@ -108,7 +118,7 @@ func globalFlagsOf(cmd *cobra.Command) *pflag.FlagSet {
 	flags.SortFlags = false
 	formats := formatsOf(cmd)
 	_, noMatch := cmd.Annotations[annotNoMatch]
-	_, stays := cmd.Annotations[annotStays]
+	flag, stays := cmd.Annotations[annotStays]
 	cmd.Root().PersistentFlags().VisitAll(func(f *pflag.Flag) {
 		shown := *f
 		switch {
@@ -116,6 +126,8 @@ func globalFlagsOf(cmd *cobra.Command) *pflag.FlagSet {
 			return
 		case f.Name == "output":
 			shown.Usage = fmt.Sprintf("`FORMAT`: %s; JSON has \"schema\": 1 and is a contract, the others are not", strings.Join(formats, ", "))
+		case f.Name == "timeout" && stays && flag != "":
+			shown.Usage = "give up after `D` (default 10s; with --" + flag + ": never)"
 		case f.Name == "timeout" && stays:
 			shown.Usage = "give up after `D` (default: never)"
 		}

@@ -6,6 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/listing"
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/record"
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"github.com/gomapfile/mapfile/mapfile"
 )
 
@@ -31,12 +34,12 @@ SUPERSEDED writes into a file that was replaced. LIVE does not say that there is
 }
 
 func (t *tool) info(operand string, requireLive bool) error {
-	status, errs := withFile(t, operand, func(f *target) (*fileStatus, []error) {
+	status, errs := withFile(t, operand, func(f *target) (*listing.File, []error) {
 		info, err := f.mf.Stat()
 		if err != nil {
 			return nil, []error{err}
 		}
-		s := t.statusOf(f, info)
+		s := listing.FileOf(f.mf, info)
 		return &s, nil
 	})
 	t.failAll(errs)
@@ -46,36 +49,36 @@ func (t *tool) info(operand string, requireLive bool) error {
 	if err := t.printInfo(status); err != nil {
 		return err
 	}
-	if requireLive && status.state != mapfile.StateLive {
-		return &exitError{exitNotLive, t.showPath(status.path) + ": no producer is live"}
+	if requireLive && status.State != mapfile.StateLive {
+		return &exitError{exitNotLive, t.showPath(status.Path) + ": no producer is live"}
 	}
 	return nil
 }
 
-func (t *tool) printInfo(s *fileStatus) error {
+func (t *tool) printInfo(s *listing.File) error {
 	if t.wantsJSON() {
-		return t.newRecords(true).put(newFileRecord(s))
+		return t.newRecords(true).put(record.NewFile(s))
 	}
 	title := ""
-	if s.info.Title != "" {
-		title = quote(s.info.Title)
+	if s.Info.Title != "" {
+		title = show.Quote(s.Info.Title)
 	}
 	tab := t.newTable()
-	tab.add(filepath.Base(s.path), title, fmt.Sprintf("format %d", s.info.FormatVersion), "id "+idText(s.info.ID),
-		fmt.Sprintf("%s, %s used", sizeText(s.info.Size), sizeText(s.info.Used)), plural(s.info.NumSlots, "slot"), s.info.FileSystem)
-	for _, p := range s.info.Producers {
-		sign := "last sign " + ageText(p.Heartbeat) + " ago"
+	tab.add(filepath.Base(s.Path), title, fmt.Sprintf("format %d", s.Info.FormatVersion), "id "+show.ID(s.Info.ID),
+		fmt.Sprintf("%s, %s used", show.Size(s.Info.Size), show.Size(s.Info.Used)), show.Plural(s.Info.NumSlots, "slot"), s.Info.FileSystem)
+	for _, p := range s.Info.Producers {
+		sign := "last sign " + show.Age(p.Heartbeat) + " ago"
 		if p.State == mapfile.StateLive {
-			sign = "heartbeat " + ageText(p.Heartbeat) + " ago"
+			sign = "heartbeat " + show.Age(p.Heartbeat) + " ago"
 		}
-		tab.add(fmt.Sprintf("session %d", p.Session), producerText(p), p.State.String(), sign,
+		tab.add(fmt.Sprintf("session %d", p.Session), show.Producer(p), p.State.String(), sign,
 			"started "+p.Started.Local().Format("2006-01-02 15:04:05"), fmt.Sprintf("commit %d", p.Commit))
 	}
 	if err := tab.writeTo(t.out); err != nil {
 		return err
 	}
-	for _, w := range s.info.Warnings {
-		if err := t.out.printf("warning: %s\n", visible(w)); err != nil {
+	for _, w := range s.Info.Warnings {
+		if err := t.out.printf("warning: %s\n", show.Visible(w)); err != nil {
 			return err
 		}
 	}

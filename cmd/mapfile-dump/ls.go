@@ -3,10 +3,11 @@ package main
 import (
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/listing"
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"github.com/gomapfile/mapfile/mapfile"
 )
 
@@ -49,22 +50,6 @@ A pattern that matches nothing gives exit code 3; an empty list for another reas
 	return cmd
 }
 
-// fileStatus is what ls and info tell of a file.
-type fileStatus struct {
-	path      string
-	info      mapfile.FileInfo
-	state     mapfile.State
-	producer  mapfile.Producer // the one that the state is of
-	published bool
-	last      time.Duration // age of the newest value
-}
-
-// slotStatus is a slot and its file.
-type slotStatus struct {
-	path string
-	mapfile.SlotInfo
-}
-
 func (t *tool) ls(operands []string, flags *lsFlags) error {
 	if len(operands) == 0 {
 		dir, err := t.defaultDir()
@@ -74,8 +59,8 @@ func (t *tool) ls(operands []string, flags *lsFlags) error {
 		operands = []string{dir}
 	}
 	wantSlots := flags.slots || len(t.flags.match) > 0 || flags.state.value != ""
-	var files []fileStatus
-	var slots []slotStatus
+	var files []listing.File
+	var slots []listing.Slot
 	dirs, others := 0, 0
 	for _, operand := range operands {
 		if info, err := os.Stat(operand); err == nil && info.IsDir() && !t.isFileElsewhere(operand) {
@@ -90,8 +75,8 @@ func (t *tool) ls(operands []string, flags *lsFlags) error {
 		slots = append(slots, found...)
 	}
 	slots = flags.only(slots)
-	sortFiles(files, flags)
-	sortSlots(slots, flags)
+	listing.SortFiles(files, flags.sort.value, flags.reverse)
+	listing.SortSlots(slots, flags.sort.value, flags.reverse)
 	switch {
 	case flags.names || flags.nul:
 		return t.printNames(files, slots, flags.nul)
@@ -126,7 +111,7 @@ func (t *tool) failAll(errs []error) {
 }
 
 // listDir lists the map files of a directory, or all their slots.
-func (t *tool) listDir(path string, wantSlots bool) (files []fileStatus, slots []slotStatus) {
+func (t *tool) listDir(path string, wantSlots bool) (files []listing.File, slots []listing.Slot) {
 	dir, err := mapfile.OpenDir(path)
 	if err != nil {
 		t.fail(err)
@@ -153,18 +138,18 @@ func (t *tool) listDir(path string, wantSlots bool) (files []fileStatus, slots [
 			slots = append(slots, found...)
 			matched = matched || len(found) > 0
 		default:
-			files = append(files, t.statusOf(f, info))
+			files = append(files, listing.FileOf(f.mf, info))
 		}
 		t.clock.progress()
 	}
 	if !matched && len(t.flags.match) > 0 {
-		t.fail(&slotError{path, "no slot matches " + quote(strings.Join(t.flags.match, `", "`))})
+		t.fail(&slotError{path, "no slot matches " + show.Quote(strings.Join(t.flags.match, `", "`))})
 	}
 	return files, slots
 }
 
 // listSlots lists the slots of one FILE. Patterns that match nothing are errors.
-func (t *tool) listSlots(f *target) ([]slotStatus, []error) {
+func (t *tool) listSlots(f *target) ([]listing.Slot, []error) {
 	sel, errs := t.selectSlots(f, nil)
 	if len(errs) > 0 && len(sel.patterns) == 0 {
 		return nil, errs
@@ -174,7 +159,7 @@ func (t *tool) listSlots(f *target) ([]slotStatus, []error) {
 }
 
 // slotsOf lists the slots that match --match.
-func (t *tool) slotsOf(f *target) (slots []slotStatus, errs []error) {
+func (t *tool) slotsOf(f *target) (slots []listing.Slot, errs []error) {
 	for info, err := range f.mf.Slots(t.flags.match...) {
 		if isNoSlot(err) {
 			continue // a plain name as --match: the other files may have it
@@ -184,40 +169,7 @@ func (t *tool) slotsOf(f *target) (slots []slotStatus, errs []error) {
 			continue
 		}
 		info.Type.Schema = nil // not shown; one copy for each slot would cost
-		slots = append(slots, slotStatus{f.path, info})
+		slots = append(slots, listing.Slot{Path: f.path, SlotInfo: info})
 	}
 	return slots, errs
-}
-
-// statusOf sums up a file: the state of the producer that is most alive, the age of the newest value.
-func (t *tool) statusOf(f *target, info mapfile.FileInfo) fileStatus {
-	s := fileStatus{path: f.path, info: info}
-	s.producer = mostAlive(info.Producers)
-	s.state = s.producer.State
-	for slot, err := range f.mf.Slots() {
-		if err == nil && slot.Stamp.Version != 0 && (!s.published || slot.Age < s.last) {
-			s.published, s.last = true, slot.Age
-		}
-	}
-	return s
-}
-
-// mostAlive is the live producer, or else the stalled one, or else the last.
-func mostAlive(producers []mapfile.Producer) mapfile.Producer {
-	rank := func(p mapfile.Producer) int {
-		switch p.State {
-		case mapfile.StateLive:
-			return 2
-		case mapfile.StateStalled:
-			return 1
-		}
-		return 0
-	}
-	var best mapfile.Producer
-	for _, p := range producers {
-		if best.Session == 0 || rank(p) > rank(best) || rank(p) == rank(best) && p.Session > best.Session {
-			best = p
-		}
-	}
-	return best
 }

@@ -7,8 +7,11 @@
 //	tool.go     one run: flags, contexts, error lines
 //	exit.go     which error gives which exit code
 //	resolve.go  FILE and SLOT operands
-//	output.go   the formats; record.go the JSON records, table.go the tables
-//	node.go     decoded values as text and JSON; picture.go histograms as text
+//	output.go   the formats; table.go the tables
+//	node.go     decoded values as text
+//
+// and in internal/: show (texts for people), record (the JSON), decode, hist (histograms), listing (what
+// there is).
 package main
 
 import (
@@ -17,6 +20,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,9 +34,9 @@ const grace = 300 * time.Millisecond
 // run runs one command line and returns its exit code. The command has a goroutine of its own, so
 // that an interrupt or a timeout ends the process also when the command hangs in a call.
 func run(args []string, stdout, stderr *os.File) int {
-	interrupts := make(chan os.Signal, 1)
-	signal.Notify(interrupts, os.Interrupt)
-	defer signal.Stop(interrupts)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, endSignals()...)
+	defer signal.Stop(signals)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 
@@ -44,9 +48,15 @@ func run(args []string, stdout, stderr *os.File) int {
 	select {
 	case code := <-done:
 		return code
-	case <-interrupts:
-		cancel(errInterrupted)
-		waitFor(done)
+	case sig := <-signals:
+		cause := errInterrupted
+		if sig != os.Interrupt {
+			cause = errTerminated
+		}
+		cancel(cause)
+		if code, ended := waitFor(done); ended {
+			return code
+		}
 		return exitInterrupted
 	case <-ctx.Done():
 		if code, ended := waitFor(done); ended {
@@ -55,6 +65,15 @@ func run(args []string, stdout, stderr *os.File) int {
 		fmt.Fprintf(stderr, "mapfile-dump: %v\n", errGaveUp) // the command hangs, perhaps in a write
 		return exitIO
 	}
+}
+
+// endSignals are the signals that ask the program to end. A hangup that nohup had ignored stays so.
+func endSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 // waitFor waits a little for the command's own end.
@@ -72,12 +91,28 @@ func (t *tool) execute(root *cobra.Command, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(t.out)
 	root.SetErr(t.stderr)
-	err := root.ExecuteContext(t.ctx)
-	t.fail(err)
+	cmd, err := root.ExecuteContextC(t.ctx)
+	t.fail(t.ending(cmd, err))
 	if flushErr := t.out.Flush(); flushErr != nil && !errors.Is(err, flushErr) {
 		t.fail(flushErr)
 	}
 	return t.code
+}
+
+// ending makes of the signals to end what they mean for a command: to be told to end, by SIGTERM or a
+// hangup, is how a command that stays ends without fault.
+func (t *tool) ending(cmd *cobra.Command, err error) error {
+	cause := context.Cause(t.ctx)
+	if !errors.Is(cause, errInterrupted) && !errors.Is(cause, errTerminated) {
+		return err
+	}
+	if staysOn(cmd) && errors.Is(cause, errTerminated) {
+		if errors.Is(err, cause) || errors.Is(err, context.Canceled) {
+			return nil
+		}
+		return err
+	}
+	return cause
 }
 
 // newRoot puts the commands together.
@@ -109,7 +144,8 @@ func newRoot(t *tool) *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("look", newLs(t), newGet(t), newInfo(t), newWatch(t))
+	add("look", newLs(t), newGet(t), newInfo(t), newWatch(t), newTop(t), newPlot(t), newServe(t))
+	add("take", newExport(t), newRecord(t), newMerge(t), newDiff(t))
 	add("check", newVerify(t), newDump(t), newGc(t))
 	add("other", newCompletion(), newVersion(t))
 	root.AddCommand(newGobChild(t))

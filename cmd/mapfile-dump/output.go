@@ -2,11 +2,10 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"os"
-	"unicode/utf8"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/record"
 	"golang.org/x/term"
 )
 
@@ -47,9 +46,15 @@ func (o *output) printf(format string, args ...any) error {
 	return err
 }
 
-// schemaVersion is the version of the JSON. It changes when a field goes or changes its meaning, not
-// when one is added.
-const schemaVersion = 1
+// lines writes lines of text.
+func (o *output) lines(lines []string) error {
+	for _, line := range lines {
+		if err := o.printf("%s\n", line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // records writes the JSON of a command: one object a line with ndjson; with json one document, which
 // is the record itself where the command line asks for exactly one, else a list of them.
@@ -64,8 +69,8 @@ func (t *tool) newRecords(single bool) *records {
 	return &records{out: t.out, single: single, lines: t.flags.output == "ndjson"}
 }
 
-func (r *records) put(record any) error {
-	line, err := jsonLine(record)
+func (r *records) put(rec any) error {
+	line, err := record.Line(rec)
 	if err != nil {
 		return err
 	}
@@ -74,7 +79,7 @@ func (r *records) put(record any) error {
 	case r.lines || r.single:
 		return r.out.printf("%s\n", line)
 	case r.n == 1:
-		return r.out.printf("%s\n%s", listHead, line)
+		return r.out.printf("%s\n%s", record.ListHead, line)
 	}
 	return r.out.printf(",\n%s", line)
 }
@@ -85,38 +90,9 @@ func (r *records) end() error {
 	case r.lines || r.single:
 		return nil
 	case r.n == 0:
-		return r.out.printf("%s]}\n", listHead)
+		return r.out.printf("%s%s\n", record.ListHead, record.ListEnd)
 	}
-	return r.out.printf("\n]}\n")
-}
-
-var listHead = fmt.Sprintf(`{"schema":%d,"kind":"list","items":[`, schemaVersion)
-
-// jsonLine is the JSON of a value on one line. What visible would escape is \u-escaped, so that JSON
-// is harmless on a terminal and still exact.
-func jsonLine(v any) ([]byte, error) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	if plain(string(text)) {
-		return text, nil
-	}
-	line := make([]byte, 0, len(text)+16)
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRune(text[i:])
-		switch { // outside of strings everything is ASCII
-		case harmless(r):
-			line = append(line, text[i:i+size]...)
-		case r < 0x10000:
-			line = fmt.Appendf(line, `\u%04x`, r)
-		default:
-			r -= 0x10000
-			line = fmt.Appendf(line, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
-		}
-		i += size
-	}
-	return line, nil
+	return r.out.printf("\n" + record.ListEnd + "\n")
 }
 
 // wantsJSON says whether the format is one of the JSON ones.

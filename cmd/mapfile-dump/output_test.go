@@ -13,41 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/record"
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"github.com/gomapfile/mapfile/codec"
 	"github.com/gomapfile/mapfile/mapfile"
 )
-
-// I11: 64-bit numbers keep every digit, by one rule.
-func TestNumbersKeepEveryDigitInJSON(t *testing.T) {
-	for _, c := range []struct {
-		v    any
-		want string
-	}{
-		{int64(0), "0"},
-		{int64(1<<53 - 1), "9007199254740991"},
-		{int64(1 << 53), `"9007199254740992"`},
-		{int64(-1<<53 + 1), "-9007199254740991"},
-		{int64(math.MinInt64), `"-9223372036854775808"`},
-		{uint64(1<<53 + 1), `"9007199254740993"`},
-		{uint64(math.MaxUint64), `"18446744073709551615"`},
-		{0.1, "0.1"},
-		{1e300, "1e+300"},
-		{math.NaN(), `"NaN"`},
-		{math.Inf(1), `"Infinity"`},
-		{math.Inf(-1), `"-Infinity"`},
-		{[]byte{0, 255}, `"AP8="`},
-		{nil, "null"},
-		{true, "true"},
-		{"x\x00", `"x\u0000"`},
-		{time.Date(2026, 11, 21, 9, 31, 7, 120_000_000, time.FixedZone("", 3600)), `"2026-11-21T08:31:07.12Z"`},
-	} {
-		node := valueJSON(codec.Node{Value: c.v})
-		got, err := json.Marshal(&node)
-		if err != nil || string(got) != c.want {
-			t.Errorf("%v: %s, %v; want %s", c.v, got, err, c.want)
-		}
-	}
-}
 
 func TestNodesBecomeNaturalJSONTreesAndRows(t *testing.T) {
 	leaf := func(name string, v any) codec.Node { return codec.Node{Name: name, Value: v} }
@@ -61,7 +31,7 @@ func TestNodesBecomeNaturalJSONTreesAndRows(t *testing.T) {
 		{Name: "Message", Type: "shop.Inner"},
 		{Name: "List", Type: "repeated message", Children: []codec.Node{{Children: []codec.Node{leaf("x", 1.5)}}}},
 	}}
-	value := valueJSON(node)
+	value := record.Value(node)
 	got, err := json.Marshal(&value)
 	const want = `{"Limit":5,"Tags":["a","b\u001b"],"Empty":[],"Nothing":{},"Nil":null,"Inner":{"K":true},"Message":{},"List":[{"x":1.5}]}`
 	if err != nil || string(got) != want {
@@ -105,10 +75,10 @@ func TestLongListsAreCutInTheTreeOnly(t *testing.T) {
 	for i := range node.Children {
 		node.Children[i].Value = int64(i)
 	}
-	if got := inlineText(node); !strings.HasSuffix(got, "63, … 936 more]") {
+	if got := show.Inline(node); !strings.HasSuffix(got, "63, … 936 more]") {
 		t.Errorf("%s", got)
 	}
-	value := valueJSON(node)
+	value := record.Value(node)
 	if got, _ := json.Marshal(&value); !strings.HasSuffix(string(got), ",999]") {
 		t.Errorf("%s", got)
 	}
@@ -116,8 +86,8 @@ func TestLongListsAreCutInTheTreeOnly(t *testing.T) {
 
 // I14, I16: one envelope, and empty is [].
 func TestJSONHasOneEnvelope(t *testing.T) {
-	type record struct {
-		head
+	type numbered struct {
+		record.Head
 		N int `json:"n"`
 	}
 	for _, c := range []struct {
@@ -136,7 +106,7 @@ func TestJSONHasOneEnvelope(t *testing.T) {
 		tl.flags.output = c.format
 		records := tl.newRecords(c.single)
 		for i := range c.n {
-			if err := records.put(record{headOf("r"), i}); err != nil {
+			if err := records.put(numbered{record.HeadOf("r"), i}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -240,22 +210,22 @@ func TestClockCountsOnlyOurOwnTime(t *testing.T) {
 
 func TestSizesAgesAndRatesForPeople(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 B", 884: "884 B", 1023: "1023 B", 1024: "1.0 KiB", 8300: "8.1 KiB", 41 << 20: "41 MiB", 1<<63 - 1: "8.0 EiB", 1048575: "1.0 MiB"} {
-		if got := sizeText(n); got != want {
+		if got := show.Size(n); got != want {
 			t.Errorf("sizeText(%d) = %s, want %s", n, got, want)
 		}
 	}
 	for d, want := range map[time.Duration]string{-time.Second: "0.0s", 400 * time.Millisecond: "0.4s", 2100 * time.Millisecond: "2.1s", 61 * time.Second: "61s", 13 * time.Minute: "13m", 5 * time.Hour: "5h", 12 * 24 * time.Hour: "12d"} {
-		if got := ageText(d); got != want {
+		if got := show.Age(d); got != want {
 			t.Errorf("ageText(%v) = %s, want %s", d, got, want)
 		}
 	}
 	// I32: never Inf, NaN or negative.
 	for rate, want := range map[float64]string{0: "-", 1: "1.0", 0.01: "0.01", 500000: "500000", math.Inf(1): "-", -3: "-"} {
-		if got := rateText(rate); got != want {
+		if got := show.Rate(rate); got != want {
 			t.Errorf("rateText(%v) = %s, want %s", rate, got, want)
 		}
 	}
-	if rateText(math.NaN()) != "-" {
+	if show.Rate(math.NaN()) != "-" {
 		t.Error("NaN is shown")
 	}
 }

@@ -29,21 +29,37 @@ func TestInterruptEndsWith130(t *testing.T) {
 		{"watch", path, "--wait", "10s", "--follow", "-o", "json"},
 		{"get", path, "nosuch", "--wait", "1h"},
 	} {
-		code, stdout, stderr := interrupted(t, 500*time.Millisecond, args)
-		if code == -1 || code == 2 { // on a busy machine it has not begun to listen by then
-			code, stdout, stderr = interrupted(t, 10*time.Second, args)
-		}
-		if code != 130 || stderr != "" {
-			t.Errorf("%q: exit code %d, stderr %q", args, code, stderr)
-		}
-		if strings.Contains(stdout, "goroutine") {
-			t.Errorf("%q: a trace in %q", args, stdout)
-		}
+		mustEndBy(t, os.Interrupt, 130, args)
 	}
 }
 
-// interrupted runs mapfile-dump and presses Ctrl-C.
-func interrupted(t *testing.T, after time.Duration, args []string) (code int, stdout, stderr string) {
+// To be told to end is how a command that stays ends; one that does not is broken off.
+func TestTerminatedCommandThatStaysEndsWithoutFault(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t.map")
+	background(t, "producer", "tick", path, "stay")
+	mustEndBy(t, syscall.SIGTERM, 0, []string{"watch", path, "--wait", "10s"})
+	mustEndBy(t, syscall.SIGHUP, 0, []string{"watch", path, "--wait", "10s"})
+	mustEndBy(t, syscall.SIGTERM, 130, []string{"get", path, "nosuch", "--wait", "1h"})
+}
+
+// mustEndBy runs mapfile-dump, sends it a signal, and checks that it ends with that exit code and without
+// a word.
+func mustEndBy(t *testing.T, sig os.Signal, want int, args []string) {
+	t.Helper()
+	code, stdout, stderr := signalled(t, sig, 500*time.Millisecond, args)
+	if code == -1 || code == 2 { // on a busy machine it has not begun to listen by then
+		code, stdout, stderr = signalled(t, sig, 10*time.Second, args)
+	}
+	if code != want || stderr != "" {
+		t.Errorf("%v of %q: exit code %d, want %d; stderr %q", sig, args, code, want, stderr)
+	}
+	if strings.Contains(stdout, "goroutine") {
+		t.Errorf("%v of %q: a trace in %q", sig, args, stdout)
+	}
+}
+
+// signalled runs mapfile-dump and sends it a signal.
+func signalled(t *testing.T, sig os.Signal, after time.Duration, args []string) (code int, stdout, stderr string) {
 	t.Helper()
 	cmd := exec.Command("mapfile-dump", args...)
 	var out, errs bytes.Buffer
@@ -53,7 +69,7 @@ func interrupted(t *testing.T, after time.Duration, args []string) (code int, st
 	}
 	time.Sleep(after)
 	start := time.Now()
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+	if err := cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
 	}
 	cmd.Wait()

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"golang.org/x/term"
 )
 
@@ -40,8 +41,8 @@ func (p *progress) step() {
 	}
 	p.next = time.Now().Add(progressEvery)
 	p.clear()
-	line := fmt.Sprintf("%s: %d …", visible(p.what), p.n)
-	p.shown = columns(line)
+	line := fmt.Sprintf("%s: %d …", show.Visible(p.what), p.n)
+	p.shown = show.Columns(line)
 	fmt.Fprint(p.t.stderr, line)
 }
 

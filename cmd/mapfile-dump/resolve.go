@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"github.com/gomapfile/mapfile/mapfile"
 )
 
@@ -219,7 +220,7 @@ func (t *tool) matchesAny(f *target, pattern string) error {
 	if err := context.Cause(t.ctx); err != nil {
 		return err
 	}
-	return &slotError{f.path, "no slot matches " + quote(pattern)}
+	return &slotError{f.path, "no slot matches " + show.Quote(pattern)}
 }
 
 // noSlot is the error for a name that is not there. It names those that are like it.
@@ -231,7 +232,7 @@ func (t *tool) noSlot(f *target, name string) error {
 			}
 		}
 	}
-	return &slotError{f.path, "no slot " + quote(name) + nearText(near(name, names))}
+	return &slotError{f.path, "no slot " + show.Quote(name) + nearText(near(name, names))}
 }
 
 // slotError is a slot that is not there, in this program's words.
@@ -266,6 +267,3 @@ func literal(name string) string {
 	}
 	return b.String()
 }
-
-// quote puts a name from a command line or file into a message.
-func quote(name string) string { return `"` + visible(name) + `"` }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
 )
@@ -21,18 +22,18 @@ func (t *tool) schemaText(r reading, indent string) error {
 	text := string(schema)
 	switch {
 	case len(schema) == 0:
-		return t.out.printf("%sno schema is stored for %s (codec %s)\n", indent, visible(r.info.Type.Name), visible(r.info.Type.Codec))
+		return t.out.printf("%sno schema is stored for %s (codec %s)\n", indent, show.Visible(r.info.Type.Name), show.Visible(r.info.Type.Codec))
 	case strings.HasSuffix(r.info.Type.Codec, "protobuf"):
 		messages, err := describeMessages(schema)
 		if err != nil {
 			return t.out.hexdump(schema, longestSchema, indent)
 		}
 		text = messages
-	case !isText(schema):
+	case !show.IsText(schema):
 		return t.out.hexdump(schema, longestSchema, indent)
 	}
 	for line := range strings.Lines(text) {
-		if err := t.out.printf("%s%s\n", indent, visible(strings.TrimRight(line, "\r\n"))); err != nil {
+		if err := t.out.printf("%s%s\n", indent, show.Visible(strings.TrimRight(line, "\r\n"))); err != nil {
 			return err
 		}
 	}
@@ -44,7 +45,7 @@ func schemaJSON(schema []byte) any {
 	switch {
 	case json.Valid(schema):
 		return json.RawMessage(schema)
-	case isText(schema):
+	case show.IsText(schema):
 		return string(schema)
 	}
 	return schema
@@ -62,7 +63,7 @@ func describeMessages(schema []byte) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "of %s\n", visible(string(schema[size:size+int(n)])))
+	fmt.Fprintf(&b, "of %s\n", show.Visible(string(schema[size:size+int(n)])))
 	for _, file := range set.File {
 		for _, m := range file.MessageType {
 			describeMessage(&b, file.GetPackage(), m)
@@ -73,7 +74,7 @@ func describeMessages(schema []byte) (string, error) {
 
 func describeMessage(b *strings.Builder, within string, m *descriptorpb.DescriptorProto) {
 	name := strings.TrimPrefix(within+"."+m.GetName(), ".")
-	fmt.Fprintf(b, "message %s\n", visible(name))
+	fmt.Fprintf(b, "message %s\n", show.Visible(name))
 	for _, f := range m.Field {
 		ty := strings.ToLower(strings.TrimPrefix(f.GetType().String(), "TYPE_"))
 		if f.GetTypeName() != "" {
@@ -82,7 +83,7 @@ func describeMessage(b *strings.Builder, within string, m *descriptorpb.Descript
 		if f.GetLabel() == descriptorpb.FieldDescriptorProto_LABEL_REPEATED {
 			ty = "repeated " + ty
 		}
-		fmt.Fprintf(b, "  %d %s %s\n", f.GetNumber(), visible(f.GetName()), visible(ty))
+		fmt.Fprintf(b, "  %d %s %s\n", f.GetNumber(), show.Visible(f.GetName()), show.Visible(ty))
 	}
 	for _, nested := range m.NestedType {
 		describeMessage(b, name, nested)

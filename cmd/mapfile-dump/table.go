@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"github.com/gomapfile/mapfile/mapfile"
 )
 
@@ -38,7 +39,7 @@ func (t *tool) newTable(titles ...string) *table {
 func (tab *table) add(texts ...string) {
 	row := make([]cell, 0, len(texts))
 	for _, text := range texts {
-		row = append(row, cell{visible(text), stateColor(text)})
+		row = append(row, cell{show.Visible(text), stateColor(text)})
 	}
 	tab.rows = append(tab.rows, row)
 }
@@ -52,7 +53,7 @@ func (tab *table) writeTo(o *output) error {
 				widths = append(widths, 0)
 			}
 			if i < len(row)-1 { // the last column of a row needs no room
-				widths[i] = max(widths[i], columns(c.text))
+				widths[i] = max(widths[i], show.Columns(c.text))
 			}
 		}
 	}
@@ -73,31 +74,17 @@ func (tab *table) line(row []cell, widths []int) string {
 	for i, c := range row {
 		if i == len(row)-1 {
 			if room := tab.width - used; tab.width > 0 && room > 0 {
-				c.text = cut(c.text, room)
+				c.text = show.Cut(c.text, room)
 			}
 			line.WriteString(tab.paint.text(c))
 			break
 		}
-		pad := widths[i] - columns(c.text)
+		pad := widths[i] - show.Columns(c.text)
 		line.WriteString(tab.paint.text(c))
 		line.WriteString(strings.Repeat(" ", pad) + columnGap)
 		used += widths[i] + len(columnGap)
 	}
 	return line.String()
-}
-
-// cut shortens a text to so many columns.
-func cut(text string, room int) string {
-	if columns(text) <= room {
-		return text
-	}
-	n := 0
-	for i, r := range text {
-		if n += runeColumns(r); n > room-1 {
-			return text[:i] + "…"
-		}
-	}
-	return text
 }
 
 // A painter adds colours, or does not.

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"github.com/gomapfile/mapfile/mapfile"
 )
 
@@ -67,7 +68,7 @@ func (t *tool) complain(err error) { t.note(t.describe(err)) }
 // note writes one line to stderr.
 func (t *tool) note(text string) {
 	t.out.Flush() // its error is met again at the end
-	fmt.Fprintf(t.stderr, "mapfile-dump: %s\n", visible(text))
+	fmt.Fprintf(t.stderr, "mapfile-dump: %s\n", show.Visible(text))
 }
 
 // describe is an error's text for people: the library's errors without the operation, which the user

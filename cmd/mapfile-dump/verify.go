@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/record"
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"github.com/gomapfile/mapfile/mapfile"
 )
 
@@ -36,7 +38,7 @@ this program has not are no trouble; gob is never decoded here.`,
 
 // verdict is what verify says of a file. It is a JSON record, too.
 type verdict struct {
-	head
+	record.Head
 	File    string `json:"file"`
 	Slots   int    `json:"slots"`
 	Buffers int    `json:"buffers"`
@@ -80,7 +82,7 @@ func (t *tool) verify(operands []string, deep, quiet bool) error {
 		if !v.OK {
 			result = fmt.Sprintf("%d bad", v.Bad)
 		}
-		tab.add(t.showPath(v.File), fmt.Sprintf("%s, %s", plural(v.Slots, "slot"), plural(v.Buffers, "buffer")), result)
+		tab.add(t.showPath(v.File), fmt.Sprintf("%s, %s", show.Plural(v.Slots, "slot"), show.Plural(v.Buffers, "buffer")), result)
 	}
 	return tab.writeTo(t.out)
 }
@@ -88,7 +90,7 @@ func (t *tool) verify(operands []string, deep, quiet bool) error {
 // verifyFile checks one file. Errors that say nothing about the file's health (the run ends, a slot is
 // too busy) are not counted as bad.
 func (t *tool) verifyFile(f *target, deep bool) (*verdict, []error) {
-	v := &verdict{head: headOf("verdict"), File: f.path}
+	v := &verdict{Head: record.HeadOf("verdict"), File: f.path}
 	var errs []error
 	progress := t.newProgress(t.showPath(f.path), false)
 	defer progress.clear()

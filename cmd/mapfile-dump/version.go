@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/record"
 	"github.com/gomapfile/mapfile/mapfile"
 )
 
@@ -24,7 +25,7 @@ func newVersion(t *tool) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			if t.wantsJSON() {
 				return t.newRecords(true).put(versionRecord{
-					headOf("version"), programVersion(), mapfile.FormatVersion, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
+					record.HeadOf("version"), programVersion(), mapfile.FormatVersion, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
 			}
 			return t.out.printf("mapfile-dump %s  format %d  %s %s/%s\n",
 				programVersion(), mapfile.FormatVersion, runtime.Version(), runtime.GOOS, runtime.GOARCH)
@@ -33,7 +34,7 @@ func newVersion(t *tool) *cobra.Command {
 }
 
 type versionRecord struct {
-	head
+	record.Head
 	Version       string `json:"version"`
 	FormatVersion int    `json:"format_version"`
 	Go            string `json:"go"`

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/decode"
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/record"
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"github.com/gomapfile/mapfile/mapfile"
 )
 
@@ -61,20 +64,20 @@ func (w *watcher) printLine(ev mapfile.Event, changed []string, now time.Time) e
 	at := now.Format("15:04:05.000")
 	switch ev.Kind {
 	case mapfile.EventRemoved:
-		return w.out.printf("%s  %s  removed\n", at, visible(ev.Name))
+		return w.out.printf("%s  %s  removed\n", at, show.Visible(ev.Name))
 	case mapfile.EventState:
 		state := ev.Producer.State.String()
-		return w.out.printf("%s  producer %s is %s\n", at, producerText(ev.Producer), w.paint.text(cell{state, stateColor(state)}))
+		return w.out.printf("%s  producer %s is %s\n", at, show.Producer(ev.Producer), w.paint.text(cell{state, stateColor(state)}))
 	case mapfile.EventReplaced:
 		return w.out.printf("%s  the file was replaced\n", at)
 	}
-	line := fmt.Sprintf("%s  %-10s  v%d  %s  commit %d", at, visible(ev.Name), ev.Stamp.Version, sizeText(ev.Length), ev.Stamp.Commit)
+	line := fmt.Sprintf("%s  %-10s  v%d  %s  commit %d", at, show.Visible(ev.Name), ev.Stamp.Version, show.Size(ev.Length), ev.Stamp.Commit)
 	for _, what := range changed {
 		switch what {
 		case "type":
-			line += "  type is now " + visible(ev.Type.Name)
+			line += "  type is now " + show.Visible(ev.Type.Name)
 		case "capacity":
-			line += "  capacity is now " + sizeText(ev.Capacity)
+			line += "  capacity is now " + show.Size(ev.Capacity)
 		case "session":
 			line += fmt.Sprintf("  session is now %d", ev.Stamp.Session)
 		}
@@ -96,7 +99,7 @@ func (w *watcher) printLine(ev mapfile.Event, changed []string, now time.Time) e
 
 // undecoded tells why there is no value; only a refusing codec is a failure.
 func (w *watcher) undecoded(err error) error {
-	var shown *notDecoded
+	var shown *decode.NotDecoded
 	if errors.As(err, &shown) {
 		w.note(err.Error())
 	} else {
@@ -115,22 +118,22 @@ func (w *watcher) printRecord(ev mapfile.Event, changed []string) error {
 			return nil
 		}
 		ev.SlotInfo = r.info
-		record := w.newRecord(ev, changed)
+		rec := w.newRecord(ev, changed)
 		node, err := w.decode(w.f.path, r, w.flags.trustGob)
 		if err != nil {
-			record.Payload = r.payload
+			rec.Payload = r.payload
 			w.undecoded(err)
 		} else {
-			value := valueJSON(node)
-			record.Value = &value
+			value := record.Value(node)
+			rec.Value = &value
 		}
-		return w.records.put(record)
+		return w.records.put(rec)
 	}
 	return w.records.put(w.newRecord(ev, changed))
 }
 
-func (w *watcher) newRecord(ev mapfile.Event, changed []string) *slotRecord {
-	record := newSlotRecord("event", w.f.path, ev.SlotInfo)
-	record.Event, record.Changed = ev.Kind.String(), changed
-	return record
+func (w *watcher) newRecord(ev mapfile.Event, changed []string) *record.Slot {
+	rec := record.NewSlot("event", w.f.path, ev.SlotInfo)
+	rec.Event, rec.Changed = ev.Kind.String(), changed
+	return rec
 }

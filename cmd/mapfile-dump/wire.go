@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"github.com/gomapfile/mapfile/codec"
 )
 
@@ -27,7 +28,7 @@ func toWire(n codec.Node) wireNode {
 	case []byte:
 		w.Kind, w.Value = "bytes", v
 	case time.Time:
-		w.Kind, w.Value = "time", []byte(timeText(v))
+		w.Kind, w.Value = "time", []byte(show.Time(v))
 	}
 	for _, child := range n.Children {
 		w.Children = append(w.Children, toWire(child))

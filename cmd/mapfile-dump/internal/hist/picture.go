@@ -1,16 +1,17 @@
-package main
+package hist
 
 import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 )
 
 // Small pictures of histograms in a few lines of text: bars for one dimension, shades for two, points
 // for profiles. They are for a glance: bins are put together where there is no room for all.
 
 const (
-	usualWidth = 60 // columns of a picture, where --width says nothing
 	leastWidth = 8
 	plotHeight = 10
 )
@@ -20,81 +21,77 @@ var (
 	shadeMarks = []rune(" ░▒▓█")
 )
 
-// draw writes statistics and picture.
-func (o *output) draw(h *histogram, width int) error {
+// Glance is statistics and a small picture, at most width columns of bars wide, as lines.
+func (h *Histogram) Glance(width int) []string {
 	width = max(width, leastWidth)
-	lines := []string{h.statistics()}
-	switch h.kind {
-	case '1':
+	lines := []string{h.Statistics()}
+	switch h.Kind {
+	case H1D:
 		lines = append(lines, bars(h, width)...)
-	case '2':
+	case H2D:
 		lines = append(lines, shades(h, width)...)
-	case 'p':
+	case P1D:
 		lines = append(lines, points(h, width)...)
 	}
-	for _, line := range lines {
-		if err := o.printf("%s\n", strings.TrimRight(line, " ")); err != nil {
-			return err
-		}
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ")
 	}
-	return nil
+	return lines
 }
 
-// statistics is one line of numbers.
-func (h *histogram) statistics() string {
-	mean, rms := h.total.meanAndRMS(h.total.wx, h.total.wx2)
-	parts := []string{fmt.Sprintf("entries %d", h.total.entries)}
-	add := func(label string, x float64) { parts = append(parts, label+" "+numberText(x)) }
-	add("mean", mean)
-	add("rms", rms)
-	if h.kind != '1' {
-		meanY, rmsY := h.total.meanAndRMS(h.total.wy, h.total.wy2)
-		add("mean y", meanY)
-		add("rms y", rmsY)
+// Statistics is one line of numbers.
+func (h *Histogram) Statistics() string {
+	parts := []string{fmt.Sprintf("entries %d", h.Total.Entries)}
+	add := func(label string, x float64) { parts = append(parts, label+" "+show.Number(x)) }
+	add("mean", h.Total.MeanX())
+	add("rms", h.Total.RMSX())
+	if h.Kind != H1D {
+		add("mean y", h.Total.MeanY())
+		add("rms y", h.Total.RMSY())
 	}
-	if h.kind == '2' {
-		add("outside", h.outside)
+	if h.Kind == H2D {
+		add("outside", h.Outside.W)
 	} else {
-		add("under", h.under.w)
-		add("over", h.over.w)
+		add("under", h.Under.W)
+		add("over", h.Over.W)
 	}
 	return strings.Join(parts, "   ")
 }
 
 // bars draws one dimension: a row of bars, and the range below.
-func bars(h *histogram, width int) []string {
-	values := fit(h.content, h.x, width)
+func bars(h *Histogram, width int) []string {
+	values := fit(h.Content, h.X, width)
 	lo, hi := span(append([]float64{0}, values...))
 	var row strings.Builder
 	row.WriteString("  ")
 	for _, v := range values {
 		row.WriteRune(mark(barMarks, v, lo, hi))
 	}
-	return []string{row.String(), "  " + h.x.ruler(len(values), h.title)}
+	return []string{row.String(), "  " + h.X.ruler(len(values), h.Title)}
 }
 
 // ruler is the line below a picture: the range and what it is.
-func (a axis) ruler(width int, title string) string {
-	if a.title != "" {
-		title = a.title
+func (a Axis) ruler(width int, title string) string {
+	if a.Title != "" {
+		title = a.Title
 	}
-	left, right := numberText(a.min), numberText(a.max)
+	left, right := show.Number(a.Min), show.Number(a.Max)
 	gap := max(1, width-len(left))
-	return left + strings.Repeat(" ", gap) + right + "  " + visible(title)
+	return left + strings.Repeat(" ", gap) + right + "  " + show.Visible(title)
 }
 
 // shades draws two dimensions: a grid of shades, y upwards.
-func shades(h *histogram, width int) []string {
-	nx, ny := h.x.bins, h.y.bins
+func shades(h *Histogram, width int) []string {
+	nx, ny := h.X.Bins, h.Y.Bins
 	columns, rows := min(nx, width), min(ny, max(2, width/4))
 	grid := make([]float64, columns*rows)
 	for iy := range ny {
 		for ix := range nx {
-			grid[iy*rows/ny*columns+ix*columns/nx] += h.content[iy*nx+ix]
+			grid[iy*rows/ny*columns+ix*columns/nx] += h.Content[iy*nx+ix]
 		}
 	}
 	lo, hi := span(append([]float64{0}, grid...))
-	top, bottom := numberText(h.y.max), numberText(h.y.min)
+	top, bottom := show.Number(h.Y.Max), show.Number(h.Y.Min)
 	margin := max(len(top), len(bottom))
 	var lines []string
 	for r := rows - 1; r >= 0; r-- {
@@ -116,29 +113,29 @@ func shades(h *histogram, width int) []string {
 		}
 		row.WriteString("│")
 		if r == rows-1 {
-			row.WriteString(" " + visible(h.y.title))
+			row.WriteString(" " + show.Visible(h.Y.Title))
 		}
 		lines = append(lines, row.String())
 	}
-	return append(lines, strings.Repeat(" ", margin+4)+h.x.ruler(columns, h.title))
+	return append(lines, strings.Repeat(" ", margin+4)+h.X.ruler(columns, h.Title))
 }
 
 // points draws a profile: the mean of y over x.
-func points(h *histogram, width int) []string {
-	n := min(len(h.mean), width)
+func points(h *Histogram, width int) []string {
+	n := min(len(h.Mean), width)
 	means := make([]float64, n)
 	for c := range means {
-		from, to := c*len(h.mean)/n, (c+1)*len(h.mean)/n
+		from, to := c*len(h.Mean)/n, (c+1)*len(h.Mean)/n
 		var w, wy float64
 		for i := from; i < to; i++ {
-			if h.content[i] != 0 {
-				w, wy = w+h.content[i], wy+h.content[i]*h.mean[i]
+			if h.Content[i] != 0 {
+				w, wy = w+h.Content[i], wy+h.Content[i]*h.Mean[i]
 			}
 		}
 		means[c] = wy / w // NaN where there is nothing
 	}
 	lo, hi := span(means)
-	top, bottom := numberText(hi), numberText(lo)
+	top, bottom := show.Number(hi), show.Number(lo)
 	margin := max(len(top), len(bottom))
 	var lines []string
 	for r := plotHeight - 1; r >= 0; r-- {
@@ -159,23 +156,23 @@ func points(h *histogram, width int) []string {
 		}
 		line := string(row)
 		if r == plotHeight-1 {
-			line += " " + visible(h.y.title)
+			line += " " + show.Visible(h.Y.Title)
 		}
 		lines = append(lines, line)
 	}
-	return append(lines, strings.Repeat(" ", margin+4)+h.x.ruler(n, h.title))
+	return append(lines, strings.Repeat(" ", margin+4)+h.X.ruler(n, h.Title))
 }
 
 // fit spreads the contents over at most width columns, by the place of the bins on the axis where the
 // edges allow it.
-func fit(content []float64, a axis, width int) []float64 {
+func fit(content []float64, a Axis, width int) []float64 {
 	n := len(content)
-	if n <= width && a.edges == nil {
+	if n <= width && a.Edges == nil {
 		return widen(content, width/n)
 	}
 	edge := func(i int) float64 { return float64(i) }
-	if a.edges != nil && finiteAscending(a.edges) {
-		edge = func(i int) float64 { return a.edges[i] }
+	if a.Edges != nil && finiteAscending(a.Edges) {
+		edge = func(i int) float64 { return a.Edges[i] }
 	}
 	values := make([]float64, width)
 	first, last := edge(0), edge(n)

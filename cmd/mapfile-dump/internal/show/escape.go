@@ -1,4 +1,4 @@
-package main
+package show
 
 import (
 	"fmt"
@@ -12,9 +12,9 @@ import (
 // line breaks, bidirectional and zero-width characters, invalid UTF-8. Names are exact with -0 and
 // in JSON.
 
-// visible returns s with all such characters as \n, \x1b, \u202e and the like.
-func visible(s string) string {
-	if plain(s) {
+// Visible returns s with all such characters as \n, \x1b, \u202e and the like.
+func Visible(s string) string {
+	if Plain(s) {
 		return s
 	}
 	var b strings.Builder
@@ -23,7 +23,7 @@ func visible(s string) string {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case harmless(r):
+		case Harmless(r):
 			b.WriteRune(r)
 		case r == '\n':
 			b.WriteString(`\n`)
@@ -41,7 +41,7 @@ func visible(s string) string {
 	return b.String()
 }
 
-func plain(s string) bool {
+func Plain(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
 			return false
@@ -50,28 +50,28 @@ func plain(s string) bool {
 	return true
 }
 
-// harmless says whether a character may go to a terminal as it is.
-func harmless(r rune) bool {
+// Harmless says whether a character may go to a terminal as it is.
+func Harmless(r rune) bool {
 	return unicode.IsPrint(r) &&
 		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, unicode.Bidi_Control)
 }
 
-// isText says whether a payload can be shown as text: valid UTF-8 without control codes other than
+// IsText says whether a payload can be shown as text: valid UTF-8 without control codes other than
 // line breaks and tabs.
-func isText(payload []byte) bool {
+func IsText(payload []byte) bool {
 	if !utf8.Valid(payload) {
 		return false
 	}
 	for _, r := range string(payload) {
-		if !harmless(r) && r != '\n' && r != '\t' && r != '\r' {
+		if !Harmless(r) && r != '\n' && r != '\t' && r != '\r' {
 			return false
 		}
 	}
 	return true
 }
 
-// columns is the number of columns that an escaped text takes.
-func columns(s string) int {
+// Columns is the number of columns that an escaped text takes.
+func Columns(s string) int {
 	n := 0
 	for _, r := range s {
 		n += runeColumns(r)
@@ -95,3 +95,20 @@ func runeColumns(r rune) int {
 	}
 	return 1
 }
+
+// Cut shortens a text to so many columns.
+func Cut(text string, room int) string {
+	if Columns(text) <= room {
+		return text
+	}
+	n := 0
+	for i, r := range text {
+		if n += runeColumns(r); n > room-1 {
+			return text[:i] + "…"
+		}
+	}
+	return text
+}
+
+// Quote puts a name from a command line or file into a message.
+func Quote(name string) string { return `"` + Visible(name) + `"` }

@@ -1,4 +1,4 @@
-package main
+package hist
 
 import (
 	"flag"
@@ -52,15 +52,11 @@ func h1d(values []float64) codec.Node {
 
 func drawn(t *testing.T, typeName string, n codec.Node, width int) string {
 	t.Helper()
-	h, ok := histogramOf(typeName, n)
+	h, ok := Of(typeName, n)
 	if !ok {
 		t.Fatalf("%s is not recognised", typeName)
 	}
-	tl, read := newTestTool(t)
-	if err := tl.out.draw(h, width); err != nil {
-		t.Fatal(err)
-	}
-	return read()
+	return strings.Join(h.Glance(width), "\n") + "\n"
 }
 
 func TestPicturesOfHistograms(t *testing.T) {
@@ -131,7 +127,7 @@ func TestOddHistogramsGiveSomePicture(t *testing.T) {
 		"NaN bins":        {Children: []codec.Node{record("x", map[string]any{"bins": nan}), numbers("sum_w", 1)}},
 	} {
 		for _, typeName := range []string{"H1D", "hbook.H2D", "P1D"} {
-			if _, ok := histogramOf(typeName, n); ok {
+			if _, ok := Of(typeName, n); ok {
 				t.Errorf("%s is taken for a %s", name, typeName)
 			}
 		}
@@ -140,7 +136,7 @@ func TestOddHistogramsGiveSomePicture(t *testing.T) {
 
 // Bins of different widths stand where they are on the axis.
 func TestUnevenBinsStandInTheirPlaces(t *testing.T) {
-	values := fit([]float64{9, 1}, axis{bins: 2, min: 0, max: 10, edges: []float64{0, 9, 10}}, 10)
+	values := fit([]float64{9, 1}, Axis{Bins: 2, Min: 0, Max: 10, Edges: []float64{0, 9, 10}}, 10)
 	for i, v := range values {
 		if math.Abs(v-1) > 1e-9 {
 			t.Errorf("column %d: %v, want the same density everywhere", i, v)

@@ -1,10 +1,12 @@
-package main
+package record
 
 import (
 	"encoding/json"
 	"math"
 	"strconv"
 	"time"
+
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 )
 
 // JSON numbers keep every digit: a whole number that a double cannot hold for certain (beyond
@@ -14,18 +16,21 @@ import (
 
 const maxExact = 1<<53 - 1
 
+// The numbers, and a time, in JSON.
 type (
-	whole   int64
-	natural uint64
-	real    float64
-	moment  time.Time
+	Whole   int64
+	Natural uint64
+	Real    float64
+	Moment  time.Time
 )
 
-func (n whole) MarshalJSON() ([]byte, error) {
+// MarshalJSON keeps every digit.
+func (n Whole) MarshalJSON() ([]byte, error) {
 	return digits(strconv.FormatInt(int64(n), 10), n >= -maxExact && n <= maxExact), nil
 }
 
-func (n natural) MarshalJSON() ([]byte, error) {
+// MarshalJSON keeps every digit.
+func (n Natural) MarshalJSON() ([]byte, error) {
 	return digits(strconv.FormatUint(uint64(n), 10), n <= maxExact), nil
 }
 
@@ -36,7 +41,8 @@ func digits(text string, exact bool) []byte {
 	return []byte(`"` + text + `"`)
 }
 
-func (x real) MarshalJSON() ([]byte, error) {
+// MarshalJSON knows NaN and the infinities.
+func (x Real) MarshalJSON() ([]byte, error) {
 	switch v := float64(x); {
 	case math.IsNaN(v):
 		return []byte(`"NaN"`), nil
@@ -50,14 +56,12 @@ func (x real) MarshalJSON() ([]byte, error) {
 }
 
 // MarshalJSON gives RFC 3339 in UTC, or null for the zero time.
-func (m moment) MarshalJSON() ([]byte, error) {
+func (m Moment) MarshalJSON() ([]byte, error) {
 	if time.Time(m).IsZero() {
 		return []byte("null"), nil
 	}
-	return json.Marshal(timeText(time.Time(m)))
+	return json.Marshal(show.Time(time.Time(m)))
 }
 
-func timeText(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }
-
-// seconds is a duration in JSON.
-func seconds(d time.Duration) real { return real(d.Seconds()) }
+// Seconds is a duration in JSON.
+func Seconds(d time.Duration) Real { return Real(d.Seconds()) }

@@ -1,8 +1,6 @@
-package main
+package show
 
 import (
-	"encoding/json"
-	"strings"
 	"testing"
 )
 
@@ -25,51 +23,27 @@ func TestHostileTextIsShownEscaped(t *testing.T) {
 		{"é e\u0301", "é e\u0301"},
 		{"cut\xe2\x82", `cut\xe2\x82`},
 	} {
-		if got := visible(c.in); got != c.want {
+		if got := Visible(c.in); got != c.want {
 			t.Errorf("visible(%q) = %s, want %s", c.in, got, c.want)
 		}
-		for _, r := range visible(c.in) {
-			if !harmless(r) {
+		for _, r := range Visible(c.in) {
+			if !Harmless(r) {
 				t.Errorf("visible(%q) has %U", c.in, r)
 			}
 		}
 	}
 }
 
-// JSON is harmless on a terminal, too, and still exact.
-func TestJSONEscapesWhatATerminalCouldObey(t *testing.T) {
-	for _, text := range []string{"\u009b31m", "\u202e", "a\u200b", "\U000e0041", "<b>&", "日本", "\x1b", "\u2028"} {
-		line, err := jsonLine(struct {
-			S string `json:"s"`
-		}{text})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, r := range string(line) {
-			if !harmless(r) {
-				t.Errorf("%q: %s has %U", text, line, r)
-			}
-		}
-		var back struct{ S string }
-		if err := json.Unmarshal(line, &back); err != nil || back.S != text {
-			t.Errorf("%q came back as %q, %v", text, back.S, err)
-		}
-		if strings.Count(string(line), "\n") != 0 {
-			t.Errorf("%q: more than a line", text)
-		}
-	}
-}
-
 func TestColumnsCountWhatIsSeen(t *testing.T) {
 	for text, want := range map[string]int{"abc": 3, "": 0, "é": 1, "e\u0301": 1, "日本": 4, "…": 1, "▁█": 2} {
-		if got := columns(text); got != want {
+		if got := Columns(text); got != want {
 			t.Errorf("columns(%q) = %d, want %d", text, got, want)
 		}
 	}
-	if got := cut("abcdef", 4); got != "abc…" {
+	if got := Cut("abcdef", 4); got != "abc…" {
 		t.Errorf("cut = %q", got)
 	}
-	if got := cut("日本語", 4); columns(got) > 4 {
-		t.Errorf("cut = %q, %d columns", got, columns(got))
+	if got := Cut("日本語", 4); Columns(got) > 4 {
+		t.Errorf("cut = %q, %d columns", got, Columns(got))
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package show
 
 import (
 	"fmt"
@@ -11,8 +11,8 @@ import (
 
 // Sizes, ages and rates as people read them.
 
-// sizeText gives 884 B, 8.1 KiB, 41 MiB.
-func sizeText(n int64) string {
+// Size gives 884 B, 8.1 KiB, 41 MiB.
+func Size(n int64) string {
 	if n < 1024 {
 		return fmt.Sprintf("%d B", n)
 	}
@@ -27,8 +27,8 @@ func sizeText(n int64) string {
 	return fmt.Sprintf("%.0f %s", v, units[i])
 }
 
-// ageText gives 0.4s, 13m, 5h, 12d.
-func ageText(d time.Duration) string {
+// Age gives 0.4s, 13m, 5h, 12d.
+func Age(d time.Duration) string {
 	switch {
 	case d < 10*time.Second:
 		return fmt.Sprintf("%.1fs", max(0, d.Seconds()))
@@ -42,9 +42,9 @@ func ageText(d time.Duration) string {
 	return fmt.Sprintf("%.0fd", d.Hours()/24)
 }
 
-// rateText gives publishes a second; "-" if unknown.
-func rateText(rate float64) string {
-	rate = finite(rate)
+// Rate gives publishes a second; "-" if unknown.
+func Rate(rate float64) string {
+	rate = Finite(rate)
 	switch {
 	case rate == 0:
 		return "-"
@@ -56,40 +56,43 @@ func rateText(rate float64) string {
 	return fmt.Sprintf("%.0f", rate)
 }
 
-// finite makes of a rate that makes no sense "unknown".
-func finite(rate float64) float64 {
+// Finite makes of a rate that makes no sense "unknown".
+func Finite(rate float64) float64 {
 	if math.IsNaN(rate) || math.IsInf(rate, 0) || rate < 0 {
 		return 0
 	}
 	return rate
 }
 
-// number shows a floating-point number with at most six digits.
-func numberText(x float64) string { return fmt.Sprintf("%.6g", x) }
+// Number shows a floating-point number with at most six digits.
+func Number(x float64) string { return fmt.Sprintf("%.6g", x) }
 
-// idText is the short form of a file's ID.
-func idText(id [16]byte) string { return fmt.Sprintf("%x…%x", id[:2], id[15:]) }
+// ID is the short form of a file's ID.
+func ID(id [16]byte) string { return fmt.Sprintf("%x…%x", id[:2], id[15:]) }
 
-// producerText is "program[pid]", or "-" where there is none.
-func producerText(p mapfile.Producer) string {
+// Producer is "program[pid]", or "-" where there is none.
+func Producer(p mapfile.Producer) string {
 	if p.Session == 0 {
 		return "-"
 	}
-	return visible(fmt.Sprintf("%s[%d]", p.Program, p.PID))
+	return Visible(fmt.Sprintf("%s[%d]", p.Program, p.PID))
 }
 
-// slotAge is the age of a slot's value in words.
-func slotAge(s mapfile.SlotInfo) string {
+// SlotAge is the age of a slot's value in words.
+func SlotAge(s mapfile.SlotInfo) string {
 	if s.Stamp.Version == 0 {
 		return "-"
 	}
-	return ageText(s.Age)
+	return Age(s.Age)
 }
 
-// plural gives "1 file", "2 files".
-func plural(n int, what string) string {
+// Plural gives "1 file", "2 files".
+func Plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, strings.TrimSuffix(what, "s"))
 }
+
+// Time is RFC 3339 in UTC.
+func Time(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }

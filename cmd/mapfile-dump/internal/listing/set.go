@@ -1,0 +1,230 @@
+package listing
+
+import (
+	"cmp"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gomapfile/mapfile/mapfile"
+)
+
+// A Set is the files that a viewer looks at: single ones, and those of directories. It keeps them open,
+// follows a Recreate, notices files that come and go, and tries again what could not be opened. Its
+// methods may be called by several goroutines at once.
+type Set struct {
+	mu    sync.Mutex
+	files []*single
+	dirs  []*directory
+	open  map[string]*mapfile.MapFile // as of the last Look, by label
+}
+
+// single is a FILE operand. It stays in the Set while the file is not there.
+type single struct {
+	path string
+	mf   *mapfile.MapFile
+}
+
+type directory struct {
+	path string
+	dir  *mapfile.Dir
+}
+
+// NewSet looks after files and directories given by their paths. Nothing is opened before the first Look.
+func NewSet(files, dirs []string) *Set {
+	s := &Set{}
+	for _, path := range files {
+		s.files = append(s.files, &single{path: path})
+	}
+	for _, path := range dirs {
+		s.dirs = append(s.dirs, &directory{path: path})
+	}
+	return s
+}
+
+// Picture is what a Set looks like at one moment.
+type Picture struct {
+	At     time.Time
+	Files  []LabelledFile
+	Faults []error // what could not be opened or read: *mapfile.Error with path, perhaps slot
+}
+
+// LabelledFile is a file of a Picture with all its slots, by name. Slots have no Schema.
+type LabelledFile struct {
+	// Label names the file shortly and uniquely in the Set: its base name without ".map", with as much
+	// of the directories before it as is needed to tell it from the others.
+	Label string
+	File
+	Slots []Slot
+}
+
+// Look lists everything anew. Files are in the order of their labels.
+func (s *Set) Look() *Picture {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := &Picture{At: time.Now()}
+	opened := map[string]*mapfile.MapFile{} // by path: a file of a DIR may be a FILE, too
+	var paths []string
+	add := func(path string, mf *mapfile.MapFile, err error) {
+		switch {
+		case err != nil:
+			p.Faults = append(p.Faults, err)
+		case opened[path] == nil:
+			opened[path] = mf
+			paths = append(paths, path)
+		}
+	}
+	for _, f := range s.files {
+		if f.mf == nil {
+			var err error
+			if f.mf, err = mapfile.Open(f.path, mapfile.WithFollow()); err != nil {
+				p.Faults = append(p.Faults, err)
+				continue
+			}
+		}
+		add(f.path, f.mf, nil)
+	}
+	for _, d := range s.dirs {
+		if d.dir == nil {
+			var err error
+			if d.dir, err = mapfile.OpenDir(d.path); err != nil {
+				p.Faults = append(p.Faults, err)
+				continue
+			}
+		}
+		for mf, err := range d.dir.Files() {
+			if err != nil {
+				add("", nil, err)
+				continue
+			}
+			add(mf.Path(), mf, nil)
+		}
+	}
+	s.open = map[string]*mapfile.MapFile{}
+	labels := labelsOf(paths)
+	for i, path := range paths {
+		f, faults, err := list(opened[path])
+		p.Faults = append(p.Faults, faults...)
+		if err != nil {
+			s.drop(path)
+			p.Faults = append(p.Faults, err)
+			continue
+		}
+		f.Label = labels[i]
+		s.open[f.Label] = opened[path]
+		p.Files = append(p.Files, f)
+	}
+	slices.SortFunc(p.Files, func(a, b LabelledFile) int { return cmp.Compare(a.Label, b.Label) })
+	return p
+}
+
+// drop closes a single file that cannot be read any more, so that the next Look opens it anew.
+func (s *Set) drop(path string) {
+	for _, f := range s.files {
+		if f.path == path && f.mf != nil {
+			f.mf.Close()
+			f.mf = nil
+		}
+	}
+}
+
+// list lists one file. A trouble with a slot is a fault, one with the file an error.
+func list(mf *mapfile.MapFile) (f LabelledFile, faults []error, err error) {
+	info, err := mf.Stat()
+	if err != nil {
+		return f, nil, err
+	}
+	f.File = newFile(info)
+	f.Slots = make([]Slot, 0, info.NumSlots)
+	for slot, err := range mf.Slots() {
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		slot.Type.Schema = nil
+		f.count(slot)
+		f.Slots = append(f.Slots, Slot{f.Path, slot})
+	}
+	slices.SortFunc(f.Slots, func(a, b Slot) int { return cmp.Compare(a.Name, b.Name) })
+	return f, faults, nil
+}
+
+// File is the open file of a label of the last Look. It may be closed by a later Look, when the file has
+// gone; then it answers ErrClosed.
+func (s *Set) File(label string) (*mapfile.MapFile, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	mf, ok := s.open[label]
+	return mf, ok
+}
+
+// Close closes all files.
+func (s *Set) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.files {
+		if f.mf != nil {
+			f.mf.Close()
+		}
+	}
+	for _, d := range s.dirs {
+		if d.dir != nil {
+			d.dir.Close()
+		}
+	}
+	s.files, s.dirs, s.open = nil, nil, nil
+}
+
+// labelsOf gives each path a label of its own: the last element, and as many more as it needs.
+func labelsOf(paths []string) []string {
+	labels := make([]string, len(paths))
+	parts := make([][]string, len(paths))
+	for i, path := range paths {
+		if abs, err := filepath.Abs(path); err == nil {
+			path = abs
+		}
+		parts[i] = strings.Split(filepath.ToSlash(path), "/")
+	}
+	label := func(i, n int, suffix bool) string {
+		text := strings.Join(parts[i][max(0, len(parts[i])-n):], "/")
+		if !suffix {
+			text = strings.TrimSuffix(text, ".map")
+		}
+		return text
+	}
+	// Once more for those that are alike: first with the suffix, then with one directory more, …
+	type try struct {
+		elements int
+		suffix   bool
+	}
+	tries := make([]try, len(paths))
+	for i := range tries {
+		tries[i] = try{1, false}
+	}
+	for {
+		alike := map[string][]int{}
+		for i := range paths {
+			labels[i] = label(i, tries[i].elements, tries[i].suffix)
+			alike[labels[i]] = append(alike[labels[i]], i)
+		}
+		again := false
+		for _, group := range alike {
+			if len(group) < 2 {
+				continue
+			}
+			for _, i := range group {
+				switch t := &tries[i]; {
+				case !t.suffix:
+					t.suffix, again = true, true
+				case t.elements < len(parts[i]):
+					t.elements, again = t.elements+1, true
+				}
+			}
+		}
+		if !again {
+			return labels
+		}
+	}
+}
