@@ -3,6 +3,7 @@ package mapfile
 import (
 	"time"
 
+	"github.com/gomapfile/mapfile/mapfile/internal/host"
 	"github.com/gomapfile/mapfile/mapfile/internal/layout"
 	"github.com/gomapfile/mapfile/mapfile/internal/shm"
 )
@@ -38,6 +39,9 @@ type producerCache struct {
 	known map[layout.OwnerWord]*Producer
 	ttl   time.Duration
 	made  time.Time
+
+	clock   time.Duration // the uptime at clockAt
+	clockAt time.Time
 }
 
 // producerTTL is for how long snapshots and watchers believe what they know of a producer.
@@ -60,4 +64,14 @@ func (c *producerCache) get(v shm.View, owner layout.OwnerWord) *Producer {
 		c.known[owner] = p
 	}
 	return p
+}
+
+// uptime is that of the machine. For a listing of thousands of slots the system is asked once only: from
+// there on a clock counts that needs no system call, but stands still while the machine sleeps.
+func (c *producerCache) uptime() time.Duration {
+	since := time.Since(c.clockAt)
+	if c.clockAt.IsZero() || since > producerTTL {
+		c.clock, c.clockAt, since = host.Uptime(), time.Now(), 0
+	}
+	return c.clock + since
 }

@@ -27,9 +27,10 @@ func (mf *MapFile) Slots(list ...string) iter.Seq2[SlotInfo, error] {
 			yield(SlotInfo{}, fail("slots", mf.Path(), "", err))
 			return
 		}
+		var l label // one for all: it is large
 		producers := newProducerCache(f, 0)
 		for i := uint32(0); ; i++ {
-			info, err := f.slotAt(&i, p, producers)
+			info, err := f.slotAt(&i, &l, p, producers)
 			switch {
 			case err == errNoMore:
 				return
@@ -54,15 +55,14 @@ func (mf *MapFile) Slots(list ...string) iter.Seq2[SlotInfo, error] {
 
 var errNoMore = errors.New("no more slots")
 
-// slotAt describes the next slot that matches, from entry *i on, which it moves there.
-func (f *file) slotAt(i *uint32, p *patterns, producers *producerCache) (info SlotInfo, err error) {
+// slotAt describes the next slot that matches, from entry *i on, which it moves there. l is for its use.
+func (f *file) slotAt(i *uint32, l *label, p *patterns, producers *producerCache) (info SlotInfo, err error) {
 	var c *cursor
 	err = f.guard(func() error {
-		var l label
 		for n := f.numEntries(); *i < n; *i++ {
-			ref, ext, ok := f.readEntry(*i, &l)
+			ref, ext, ok := f.readEntry(*i, l)
 			if !ok && !ext.None() { // it changes just now, or its label is damaged
-				if ref, ext, ok = f.readEntryAgain(*i, &l); !ok && !ext.None() {
+				if ref, ext, ok = f.readEntryAgain(*i, l); !ok && !ext.None() {
 					info.Name = fmt.Sprintf("#%d", *i)
 					return fmt.Errorf("%w: the name of entry %d", ErrCorrupt, *i)
 				}
@@ -141,7 +141,7 @@ func (c *cursor) describe(info *SlotInfo, producers *producerCache) error {
 	if err == nil {
 		info.Length = int64(val.head.Length)
 		val.stamp(&info.Stamp)
-		info.Age, info.Rate = f.age(&val.head), val.rate()
+		info.Age, info.Rate = f.ageAt(producers.uptime(), &val.head), val.rate()
 	}
 	t, err := f.typeOf(typeRef, typeID)
 	if err != nil {
@@ -153,9 +153,11 @@ func (c *cursor) describe(info *SlotInfo, producers *producerCache) error {
 
 // age is the time since a publish: by the clock that nobody sets if it was in this boot, else by the
 // wall clock.
-func (f *file) age(head *layout.Buffer) time.Duration {
+func (f *file) age(head *layout.Buffer) time.Duration { return f.ageAt(host.Uptime(), head) }
+
+func (f *file) ageAt(uptime time.Duration, head *layout.Buffer) time.Duration {
 	if f.id.BootID == host.BootID() && head.Boot != 0 {
-		return max(host.Uptime()-time.Duration(min(head.Boot, 1<<62)), 0)
+		return max(uptime-time.Duration(min(head.Boot, 1<<62)), 0)
 	}
 	return max(time.Since(unixTime(head.Wall)), 0)
 }

@@ -41,9 +41,10 @@ func (mf *MapFile) Verify(list ...string) iter.Seq2[Check, error] {
 				}
 			}
 		}
+		var l label
 		producers := newProducerCache(f, producerTTL)
 		for i := uint32(0); ; i++ {
-			info, err := f.slotAt(&i, p, producers)
+			info, err := f.slotAt(&i, &l, p, producers)
 			if err == errNoMore {
 				return
 			}

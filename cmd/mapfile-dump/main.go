@@ -28,8 +28,12 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// grace is how long a command that was interrupted may take to end by itself.
-const grace = 300 * time.Millisecond
+// grace is how long a command that was interrupted may take to end by itself. One with a full screen has
+// a terminal to give back, also on a machine that is busy.
+const (
+	grace       = 300 * time.Millisecond
+	screenGrace = 10 * time.Second
+)
 
 // run runs one command line and returns its exit code. The command has a goroutine of its own, so
 // that an interrupt or a timeout ends the process also when the command hangs in a call.
@@ -54,12 +58,12 @@ func run(args []string, stdout, stderr *os.File) int {
 			cause = errTerminated
 		}
 		cancel(cause)
-		if code, ended := waitFor(done); ended {
+		if code, ended := t.waitFor(done); ended {
 			return code
 		}
 		return exitInterrupted
 	case <-ctx.Done():
-		if code, ended := waitFor(done); ended {
+		if code, ended := t.waitFor(done); ended {
 			return code
 		}
 		fmt.Fprintf(stderr, "mapfile-dump: %v\n", errGaveUp) // the command hangs, perhaps in a write
@@ -77,11 +81,15 @@ func endSignals() []os.Signal {
 }
 
 // waitFor waits a little for the command's own end.
-func waitFor(done <-chan int) (code int, ended bool) {
+func (t *tool) waitFor(done <-chan int) (code int, ended bool) {
+	patience := grace
+	if t.fullScreen.Load() {
+		patience = screenGrace
+	}
 	select {
 	case code := <-done:
 		return code, true
-	case <-time.After(grace):
+	case <-time.After(patience):
 		return 0, false
 	}
 }

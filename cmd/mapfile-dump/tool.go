@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,6 +26,8 @@ type tool struct {
 	clock  *clock
 	flags  globalFlags
 	paint  painter
+
+	fullScreen atomic.Bool // the terminal must be given back before the process ends
 
 	dirOnce sync.Once // guards the default directory
 	dir     string

@@ -123,7 +123,7 @@ func Of(typeName string, n codec.Node) (*Histogram, bool) {
 	h.X = axisOf(show.Field(n, "x"))
 	h.Y.Title = withUnit(show.TextOf(n, "value_title"), show.TextOf(n, "value_unit"))
 	h.Content, h.SumW2, h.Entries = floatsOf(n, "sum_w"), floatsOf(n, "sum_w2"), floatsOf(n, "entries")
-	h.Total, h.Under, h.Over = sumsOf(show.Field(n, "total")), sumsOf(show.Field(n, "underflow")), sumsOf(show.Field(n, "overflow"))
+	h.Total, h.Under, h.Over = SumsOf(show.Field(n, "total")), SumsOf(show.Field(n, "underflow")), SumsOf(show.Field(n, "overflow"))
 	if !h.X.valid() {
 		return nil, false
 	}
@@ -135,7 +135,7 @@ func Of(typeName string, n codec.Node) (*Histogram, bool) {
 		}
 		want *= h.Y.Bins
 		for _, out := range show.Field(n, "outflows").Children {
-			h.Outside.add(sumsOf(out))
+			h.Outside.add(SumsOf(out))
 		}
 	}
 	if len(h.Content) != want {
@@ -195,12 +195,24 @@ func withUnit(title, unit string) string {
 	return strings.TrimSpace(title + " [" + unit + "]")
 }
 
-func sumsOf(n codec.Node) Sums {
+// SumsOf reads one message Sums, such as an outflow of a histogram of two dimensions.
+func SumsOf(n codec.Node) Sums {
 	return Sums{
 		Entries: int64(numberOf(n, "entries")),
 		W:       numberOf(n, "sum_w"), W2: numberOf(n, "sum_w2"),
 		WX: numberOf(n, "sum_wx"), WX2: numberOf(n, "sum_wx2"),
 		WY: numberOf(n, "sum_wy"), WY2: numberOf(n, "sum_wy2"), WXY: numberOf(n, "sum_wxy"),
+	}
+}
+
+// TitledBy fills in the titles that the histogram has not itself from the title of its slot: "title;x
+// axis;y axis", as physicists' tools have it.
+func (h *Histogram) TitledBy(slotTitle string) {
+	parts := append(strings.SplitN(slotTitle, ";", 3), "", "")
+	for i, title := range []*string{&h.Title, &h.X.Title, &h.Y.Title} {
+		if *title == "" {
+			*title = strings.TrimSpace(parts[i])
+		}
 	}
 }
 

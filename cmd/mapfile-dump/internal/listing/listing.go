@@ -27,8 +27,28 @@ type Slot struct {
 	mapfile.SlotInfo
 }
 
-// BytesPerSecond is how fast bytes are published now: those of the newest value times the rate.
-func (s *Slot) BytesPerSecond() float64 { return show.Finite(s.Rate) * float64(s.Length) }
+// RateNow is how often the slot is published a second now. Rate is that of the last publishes, however
+// long ago they were: without a live producer it is over, and a slot that has been silent for much longer
+// than its pace is not published at that pace any more.
+func (s *Slot) RateNow() float64 {
+	rate := min(show.Finite(s.Rate), 1e9) // more is a lie
+	if s.Producer.State != mapfile.StateLive {
+		return 0
+	}
+	if silent := s.Age.Seconds(); silent > 0 {
+		rate = min(rate, 2/silent)
+	}
+	if rate < 1e-6 { // less than one in a week
+		return 0
+	}
+	return rate
+}
+
+// BytesPerSecond is how fast bytes are published now: those of the newest value times RateNow.
+func (s *Slot) BytesPerSecond() float64 { return s.RateNow() * float64(s.Length) }
+
+// RoomFor is an empty list with room for the slots of a file. The number in the file may be a lie.
+func RoomFor(info mapfile.FileInfo) []Slot { return make([]Slot, 0, min(max(info.NumSlots, 0), 1<<14)) }
 
 // FileOf sums up an open file.
 func FileOf(mf *mapfile.MapFile, info mapfile.FileInfo) File {
@@ -79,22 +99,35 @@ var Keys = []string{"name", "age", "rate", "size"}
 
 // SortSlots sorts by one of Keys, equal ones by file and name.
 func SortSlots(slots []Slot, key string, reverse bool) {
-	order := func(a, b Slot) int {
-		byName := cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Name, b.Name))
+	order := func(a, b *Slot) int {
+		first := 0
 		switch key {
 		case "age":
-			return cmp.Or(lastIf(a.Stamp.Version == 0, b.Stamp.Version == 0), cmp.Compare(a.Age, b.Age), byName)
+			first = cmp.Or(lastIf(a.Stamp.Version == 0, b.Stamp.Version == 0), cmp.Compare(a.Age, b.Age))
 		case "rate":
-			return cmp.Or(cmp.Compare(show.Finite(b.Rate), show.Finite(a.Rate)), byName)
+			first = cmp.Compare(show.Finite(b.Rate), show.Finite(a.Rate))
 		case "size":
-			return cmp.Or(cmp.Compare(b.Length, a.Length), byName)
+			first = cmp.Compare(b.Length, a.Length)
 		}
-		return byName
+		if first != 0 {
+			return first
+		}
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Name, b.Name))
 	}
-	slices.SortStableFunc(slots, order)
+	// Slots are large: they are moved once, when their order is known.
+	sorted := make([]*Slot, len(slots))
+	for i := range slots {
+		sorted[i] = &slots[i]
+	}
+	slices.SortFunc(sorted, order)
 	if reverse {
-		slices.Reverse(slots)
+		slices.Reverse(sorted)
 	}
+	moved := make([]Slot, len(slots))
+	for i, s := range sorted {
+		moved[i] = *s
+	}
+	copy(slots, moved)
 }
 
 // SortFiles sorts by one of Keys; files have no rate.

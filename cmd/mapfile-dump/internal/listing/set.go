@@ -2,6 +2,8 @@ package listing
 
 import (
 	"cmp"
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,10 +23,11 @@ type Set struct {
 	open  map[string]*mapfile.MapFile // as of the last Look, by label
 }
 
-// single is a FILE operand. It stays in the Set while the file is not there.
+// single is a FILE operand. It stays in the Set while the file is not there. A file that vanishes without
+// another one in its place goes on being shown, with a warning in its Info.
 type single struct {
-	path string
-	mf   *mapfile.MapFile
+	paths []string // where it may be: the first that is there counts
+	mf    *mapfile.MapFile
 }
 
 type directory struct {
@@ -36,12 +39,37 @@ type directory struct {
 func NewSet(files, dirs []string) *Set {
 	s := &Set{}
 	for _, path := range files {
-		s.files = append(s.files, &single{path: path})
+		s.AddFile(path)
 	}
 	for _, path := range dirs {
 		s.dirs = append(s.dirs, &directory{path: path})
 	}
 	return s
+}
+
+// AddFile adds a file that is, or will be, at the first of these paths where there is one.
+func (s *Set) AddFile(paths ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files = append(s.files, &single{paths: paths})
+}
+
+// open opens the file; the error is that of the first path if it is nowhere.
+func (f *single) open() (err error) {
+	for i, path := range f.paths {
+		mf, openErr := mapfile.Open(path, mapfile.WithFollow())
+		if openErr == nil {
+			f.mf = mf
+			return nil
+		}
+		if i == 0 || !errors.Is(openErr, fs.ErrNotExist) {
+			err = openErr
+		}
+		if !errors.Is(openErr, fs.ErrNotExist) {
+			break
+		}
+	}
+	return err
 }
 
 // Picture is what a Set looks like at one moment.
@@ -51,7 +79,8 @@ type Picture struct {
 	Faults []error // what could not be opened or read: *mapfile.Error with path, perhaps slot
 }
 
-// LabelledFile is a file of a Picture with all its slots, by name. Slots have no Schema.
+// LabelledFile is a file of a Picture with all its slots, by name. Slots have no Schema; one that cannot be
+// read is a fault and not among them.
 type LabelledFile struct {
 	// Label names the file shortly and uniquely in the Set: its base name without ".map", with as much
 	// of the directories before it as is needed to tell it from the others.
@@ -65,26 +94,32 @@ func (s *Set) Look() *Picture {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := &Picture{At: time.Now()}
-	opened := map[string]*mapfile.MapFile{} // by path: a file of a DIR may be a FILE, too
+	var files []*mapfile.MapFile
 	var paths []string
-	add := func(path string, mf *mapfile.MapFile, err error) {
+	known := map[string]bool{} // by path: a file of a DIR may be a FILE, too
+	isNew := func(path string) bool {
+		path = absolute(path)
+		was := known[path]
+		known[path] = true
+		return !was
+	}
+	add := func(mf *mapfile.MapFile, err error) {
+		var e *mapfile.Error
 		switch {
 		case err != nil:
-			p.Faults = append(p.Faults, err)
-		case opened[path] == nil:
-			opened[path] = mf
-			paths = append(paths, path)
+			if !errors.As(err, &e) || isNew(e.Path) {
+				p.Faults = append(p.Faults, err)
+			}
+		case isNew(mf.Path()):
+			files, paths = append(files, mf), append(paths, mf.Path())
 		}
 	}
 	for _, f := range s.files {
+		var err error
 		if f.mf == nil {
-			var err error
-			if f.mf, err = mapfile.Open(f.path, mapfile.WithFollow()); err != nil {
-				p.Faults = append(p.Faults, err)
-				continue
-			}
+			err = f.open()
 		}
-		add(f.path, f.mf, nil)
+		add(f.mf, err)
 	}
 	for _, d := range s.dirs {
 		if d.dir == nil {
@@ -95,25 +130,21 @@ func (s *Set) Look() *Picture {
 			}
 		}
 		for mf, err := range d.dir.Files() {
-			if err != nil {
-				add("", nil, err)
-				continue
-			}
-			add(mf.Path(), mf, nil)
+			add(mf, err)
 		}
 	}
 	s.open = map[string]*mapfile.MapFile{}
 	labels := labelsOf(paths)
-	for i, path := range paths {
-		f, faults, err := list(opened[path])
+	for i, mf := range files {
+		f, faults, err := list(mf)
 		p.Faults = append(p.Faults, faults...)
 		if err != nil {
-			s.drop(path)
+			s.drop(mf)
 			p.Faults = append(p.Faults, err)
 			continue
 		}
 		f.Label = labels[i]
-		s.open[f.Label] = opened[path]
+		s.open[f.Label] = mf
 		p.Files = append(p.Files, f)
 	}
 	slices.SortFunc(p.Files, func(a, b LabelledFile) int { return cmp.Compare(a.Label, b.Label) })
@@ -121,13 +152,21 @@ func (s *Set) Look() *Picture {
 }
 
 // drop closes a single file that cannot be read any more, so that the next Look opens it anew.
-func (s *Set) drop(path string) {
+func (s *Set) drop(mf *mapfile.MapFile) {
 	for _, f := range s.files {
-		if f.path == path && f.mf != nil {
+		if f.mf == mf {
 			f.mf.Close()
 			f.mf = nil
 		}
 	}
+}
+
+// absolute is one path for all ways to write it; it does not look at links.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return filepath.Clean(path)
 }
 
 // list lists one file. A trouble with a slot is a fault, one with the file an error.
@@ -137,7 +176,7 @@ func list(mf *mapfile.MapFile) (f LabelledFile, faults []error, err error) {
 		return f, nil, err
 	}
 	f.File = newFile(info)
-	f.Slots = make([]Slot, 0, info.NumSlots)
+	f.Slots = RoomFor(info)
 	for slot, err := range mf.Slots() {
 		if err != nil {
 			faults = append(faults, err)
@@ -177,24 +216,24 @@ func (s *Set) Close() {
 	s.files, s.dirs, s.open = nil, nil, nil
 }
 
-// labelsOf gives each path a label of its own: the last element, and as many more as it needs.
+// labelsOf gives each path a label of its own: the last element, and as many more as it needs. No two
+// paths may be the same file's name.
 func labelsOf(paths []string) []string {
 	labels := make([]string, len(paths))
 	parts := make([][]string, len(paths))
 	for i, path := range paths {
-		if abs, err := filepath.Abs(path); err == nil {
-			path = abs
-		}
-		parts[i] = strings.Split(filepath.ToSlash(path), "/")
+		parts[i] = strings.Split(filepath.ToSlash(absolute(path)), "/")
 	}
+	base := func(i int) string { return parts[i][len(parts[i])-1] }
 	label := func(i, n int, suffix bool) string {
 		text := strings.Join(parts[i][max(0, len(parts[i])-n):], "/")
-		if !suffix {
+		if !suffix && base(i) != ".map" {
 			text = strings.TrimSuffix(text, ".map")
 		}
 		return text
 	}
-	// Once more for those that are alike: first with the suffix, then with one directory more, …
+	// Once more for those that are alike: with the suffix if that is what tells them apart, else with one
+	// directory more, …
 	type try struct {
 		elements int
 		suffix   bool
@@ -214,11 +253,12 @@ func labelsOf(paths []string) []string {
 			if len(group) < 2 {
 				continue
 			}
+			sameBase := !slices.ContainsFunc(group, func(i int) bool { return base(i) != base(group[0]) })
 			for _, i := range group {
 				switch t := &tries[i]; {
-				case !t.suffix:
+				case !sameBase && !t.suffix:
 					t.suffix, again = true, true
-				case t.elements < len(parts[i]):
+				case sameBase && t.elements < len(parts[i]):
 					t.elements, again = t.elements+1, true
 				}
 			}

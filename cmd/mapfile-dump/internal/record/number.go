@@ -60,7 +60,7 @@ func (m Moment) MarshalJSON() ([]byte, error) {
 	if time.Time(m).IsZero() {
 		return []byte("null"), nil
 	}
-	return json.Marshal(show.Time(time.Time(m)))
+	return []byte(`"` + show.Time(time.Time(m)) + `"`), nil
 }
 
 // Seconds is a duration in JSON.
