@@ -85,3 +85,32 @@ func TestAgeOfAValueOfAnEarlierBootIsByTheWallClock(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Who takes his time in a loop over slots gets the ages of then, not those of when it began.
+func TestAgesGoOnDuringALoopOverSlots(t *testing.T) {
+	mf, err := Create(filepath.Join(fastDir(t), "a.map"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mf.Close()
+	x := int64(7)
+	for _, name := range []string{"a", "b", "c"} {
+		if _, err := mf.Add(name, &x); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := mf.Update(); err != nil {
+		t.Fatal(err)
+	}
+	least, pause := time.Duration(0), producerTTL/2
+	for info, err := range mf.Slots() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Age < least || info.Age > least+10*time.Second {
+			t.Errorf("%s: age %v, want at least %v", info.Name, info.Age, least)
+		}
+		time.Sleep(pause)
+		least, pause = info.Age+pause-time.Millisecond, 2*producerTTL
+	}
+}

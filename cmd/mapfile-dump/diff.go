@@ -44,8 +44,8 @@ numbers of entries do not matter. With --threshold P histograms are equal if the
 --stat both: both are). Of profiles the means are compared, by chi-square only. Of other values the parts that
 differ are listed.
 
-Versions, times and sessions are no difference; titles are, but for histograms with --threshold. Exit code 0: the same, 1: different, 2: troubles
-with files, else as below.`,
+Versions, times and sessions are no difference; titles are, but for histograms with --threshold.
+Exit code 0: the same, 1: different, 2: troubles with files, else as below.`,
 		Example: `  mapfile-dump diff monday tuesday run1/hpx
   mapfile-dump diff monday tuesday --stat ks --threshold 0.01 -m 'run1/**'
   mapfile-dump diff hits --after 5s -q && echo "nothing happens"

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -203,16 +202,7 @@ func (e *exporter) write(c *commit, path string, force bool) (*exportRecord, err
 		}
 		return shown.flush()
 	})
-	return rec, nameOf(path, err)
-}
-
-// nameOf puts the name that the user gave into an error about the temporary file beside it.
-func nameOf(path string, err error) error {
-	var of *fs.PathError
-	if errors.As(err, &of) && strings.Contains(of.Path, ".tmp") {
-		return &fs.PathError{Op: of.Op, Path: path, Err: of.Err}
-	}
-	return err
+	return rec, err
 }
 
 // putAll reads, decodes and writes one slot after the other.

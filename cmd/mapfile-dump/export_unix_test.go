@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -189,23 +190,35 @@ func TestFullDiskIsToldAndRecordGoesOn(t *testing.T) {
 
 	ballast := filepath.Join(disk, "ballast")
 	exec.Command("dd", "if=/dev/zero", "of="+ballast, "bs=4096", "count=64").Run() // as much as there is room for
+	told := filepath.Join(dir, "stderr")
+	stderr, err := os.Create(told)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stderr.Close()
 	recorder := exec.Command("mapfile-dump", "record", path, "--every", "100ms", "--out", disk, "--keep", "2")
-	var stdout, stderr bytes.Buffer
-	recorder.Stdout, recorder.Stderr = &stdout, &stderr
+	recorder.Stderr = stderr
 	if err := recorder.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(1500 * time.Millisecond)
-	full, _ := filepath.Glob(filepath.Join(disk, "*.ndjson"))
+	exports := func() []string {
+		names, _ := filepath.Glob(filepath.Join(disk, "*.ndjson"))
+		return names
+	}
+	waitUntil(t, "it tells that the disk is full", func() bool {
+		text, _ := os.ReadFile(told)
+		return len(text) > 0
+	})
+	time.Sleep(500 * time.Millisecond) // for several moments
+	if names := exports(); len(names) != 0 {
+		t.Errorf("on the full disk: %v", names)
+	}
 	os.Remove(ballast)
-	time.Sleep(1500 * time.Millisecond)
+	waitUntil(t, "it goes on", func() bool { return len(exports()) == 2 })
 	recorder.Process.Signal(syscall.SIGTERM)
 	recorder.Wait()
-	if len(full) != 0 || strings.Count(stderr.String(), "no space left on device; trying again at the next moment\n") != 1 {
-		t.Errorf("on the full disk: %v, %q", full, &stderr)
-	}
-	if names, _ := filepath.Glob(filepath.Join(disk, "*.ndjson")); len(names) != 2 || stdout.Len() == 0 {
-		t.Errorf("afterwards: %v, %q", names, &stdout)
+	if text, _ := os.ReadFile(told); strings.Count(string(text), "no space left on device; trying again at the next moment\n") != 1 || bytes.Count(text, []byte("\n")) != 1 {
+		t.Errorf("%q", text)
 	}
 	if code := recorder.ProcessState.ExitCode(); code != exitIO {
 		t.Errorf("exit code %d after a trouble", code)
@@ -234,12 +247,23 @@ func TestKilledRecorderGoesOnWhereItWas(t *testing.T) {
 	told := map[string]bool{}
 	for range 4 {
 		cmd := exec.Command("mapfile-dump", "record", path, "--every", "50ms", "--out", out, "--to", "json")
-		var stdout, stderr bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		pipe, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(700 * time.Millisecond)
+		var stdout strings.Builder
+		for lines := bufio.NewReader(pipe); strings.Count(stdout.String(), "\n") < 5; {
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			stdout.WriteString(line)
+		}
 		cmd.Process.Kill()
 		cmd.Wait()
 		for line := range strings.Lines(stdout.String()) {
@@ -254,7 +278,7 @@ func TestKilledRecorderGoesOnWhereItWas(t *testing.T) {
 		}
 	}
 	names, _ := filepath.Glob(filepath.Join(out, "*.json"))
-	if len(names) < len(told) || len(told) < 4 {
+	if len(names) < len(told) || len(told) != 20 {
 		t.Errorf("%d exports, %d told", len(names), len(told))
 	}
 	for _, name := range names {
@@ -264,5 +288,15 @@ func TestKilledRecorderGoesOnWhereItWas(t *testing.T) {
 	}
 	if _, err := os.Stat(remains); err == nil {
 		t.Error("what a killed recorder had left two hours ago is still there")
+	}
+}
+
+// waitUntil waits until it is so.
+func waitUntil(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not after 30 s: %s", what)
+		}
 	}
 }

@@ -42,10 +42,10 @@ those that have it. Slots of one name must be of one type and binning; otherwise
 written. Gauges and what is no number at all cannot be added: they are left out, and named.
 
 With --follow merge stays as the live producer of the sum, until Ctrl-C or SIGTERM: every D it looks what has
-changed, and publishes the sums that change as one commit. The sum is that of what is there now: files of a directory that
-come are added, a producer that starts anew from zero takes its old part away, and so does a file that is removed.
-What a dead producer left stays, unless --drop-dead. A slot whose parts do not fit together any more is told, and
-keeps its last sum while the others go on.
+changed, and publishes the sums that change as one commit. The sum is that of what is there now: files of a
+directory that come are added, a producer that starts anew from zero takes its old part away, and so does a file
+that is removed. What a dead producer left stays, unless --drop-dead. A slot whose parts do not fit together any
+more is told, and keeps its last sum while the others go on.
 
 Where --out exists already, it is replaced only with --force, and those who read it are told. But merge --follow
 goes on with a file that an earlier merge made and does not produce any more.`,
@@ -281,7 +281,6 @@ func (m *merger) look() (troubles []error) {
 		stat, err := os.Stat(f.Path)
 		if errors.Is(err, fs.ErrNotExist) { // it is still open, but there no more
 			troubles = append(troubles, gone(f.Path))
-			m.forget(f.Path)
 			continue
 		}
 		if err == nil {

@@ -91,6 +91,12 @@ func TestMergeFollowDropsTheDead(t *testing.T) {
 	soon(t, "both", func() bool { return ordersOf(sum) == 800 })
 	first.kill()
 	soon(t, "without the dead one's part", func() bool { return ordersOf(sum) == 500 })
+	beginProcess(t, []string{"FILLS=40"}, "producer", "filling", filepath.Join(dir, "c.map"), "stay")
+	soon(t, "with the new one's part", func() bool { return ordersOf(sum) == 540 })
+	if err := os.Remove(filepath.Join(dir, "c.map")); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "without the removed file's part", func() bool { return ordersOf(sum) == 500 })
 	second.kill()
 	soon(t, "no slot", func() bool { return ordersOf(sum) == -1 })
 	if code := merge.end(os.Interrupt); code != 130 {
@@ -105,12 +111,12 @@ func TestMergeFollowDropsTheDead(t *testing.T) {
 func TestMergeFollowTellsUnlikeBinnings(t *testing.T) {
 	dir := t.TempDir()
 	sum, a, b, c := filepath.Join(dir, "sum.map"), filepath.Join(dir, "a.map"), filepath.Join(dir, "b.map"), filepath.Join(dir, "c.map")
-	beginProcess(t, []string{"BINS=100"}, "producer", "blocked", a, "stay")
-	old := beginProcess(t, []string{"BINS=100"}, "producer", "blocked", b, "stay")
+	beginProcess(t, []string{"BINS=100"}, "producer", "steady", a, "stay")
+	old := beginProcess(t, []string{"BINS=100"}, "producer", "steady", b, "stay")
 	merge := beginProcess(t, nil, "mapfile-dump", "merge", a, b, c, "--out", sum, "--follow", "--every", "20ms")
 	soon(t, "both", func() bool { return entriesOf(sum) == 200 })
 	old.kill()
-	other := beginProcess(t, []string{"BINS=50"}, "producer", "blocked", b, "new")
+	other := beginProcess(t, []string{"BINS=50"}, "producer", "steady", b, "new")
 	beginProcess(t, []string{"FILLS=100"}, "producer", "filling", c, "stay")
 	soon(t, "the other slots", func() bool { return ordersOf(sum) == 100 })
 	soon(t, "the message", func() bool { return strings.Contains(merge.stderr.String(), "binnings differ") })
@@ -123,8 +129,12 @@ func TestMergeFollowTellsUnlikeBinnings(t *testing.T) {
 		t.Errorf("stderr %q, want once %q", text, want)
 	}
 	other.kill()
-	beginProcess(t, []string{"BINS=100"}, "producer", "blocked", b, "new")
+	beginProcess(t, []string{"BINS=100"}, "producer", "steady", b, "new")
 	soon(t, "all three again", func() bool { return entriesOf(sum) == 300 })
+	if err := os.Remove(c); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "without the removed file's part", func() bool { return entriesOf(sum) == 200 && ordersOf(sum) == -1 })
 }
 
 // untilEqual waits until the sum is that of the parts, and with quiet also stays so; it returns the number

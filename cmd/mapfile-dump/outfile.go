@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Files that commands make. They appear whole or not at all: written under another name in the same
@@ -62,10 +63,8 @@ func (f *outFile) Commit() error {
 	default: // a file that came in between stays
 		if err = os.Link(f.Name(), f.path); err == nil {
 			os.Remove(f.Name())
-		} else if !errors.Is(err, fs.ErrExist) { // no hard links here
-			if err = mayReplace(f.path, false); err == nil {
-				err = os.Rename(f.Name(), f.path)
-			}
+		} else if err = mayReplace(f.path, false); err == nil { // no hard links here
+			err = os.Rename(f.Name(), f.path)
 		}
 	}
 	f.done = err == nil
@@ -92,7 +91,16 @@ func (t *tool) writeOut(path string, force bool, write func(io.Writer) error) er
 	}
 	defer f.Close()
 	if err := write(f); err != nil {
-		return err
+		return nameOf(path, err)
 	}
-	return f.Commit()
+	return nameOf(path, f.Commit())
+}
+
+// nameOf puts the name that the user gave into an error about the temporary file beside it.
+func nameOf(path string, err error) error {
+	var of *fs.PathError
+	if errors.As(err, &of) && strings.Contains(of.Path, ".tmp") {
+		return &fs.PathError{Op: of.Op, Path: path, Err: of.Err}
+	}
+	return err
 }

@@ -63,7 +63,7 @@ Slots that are no histograms, or that cannot be drawn, are named and left out; t
 	f.BoolVar(&flags.logZ, "logz", false, "logarithmic scale of colours, of two dimensions")
 	f.Var(&flags.xRange, "xrange", "from `A:B` on the x axis (default: all)")
 	f.Var(&flags.yRange, "yrange", "from `A:B` on the y axis (default: what there is)")
-	f.Var(&flags.size, "size", "`WxH` (default 800x600 for one pad, or what the terminal has)")
+	f.Var(&flags.size, "size", "pixels, or columns and lines, as `WxH` (default 800x600 for one pad, or what the terminal has)")
 	return cmd
 }
 

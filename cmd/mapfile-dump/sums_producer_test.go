@@ -39,7 +39,7 @@ func init() {
 		scenarios["shard"+strconv.Itoa(i+1)] = func(mf *mapfile.MapFile) (func() error, error) { return nil, shard(mf, uint64(i), 100) }
 	}
 	scenarios["shardold"] = func(mf *mapfile.MapFile) (func() error, error) { return nil, shard(mf, 9, 200) }
-	scenarios["blocked"] = blocked
+	scenarios["steady"] = steady
 	scenarios["filling"] = filling
 }
 
@@ -108,10 +108,11 @@ func counter(n uint64) *mapfilepb.Value {
 	return &mapfilepb.Value{Kind: mapfilepb.Value_KIND_COUNTER, Unit: "orders", Number: &mapfilepb.Value_Unsigned{Unsigned: n}}
 }
 
-// blocked publishes one histogram of $BINS bins, and stays.
-func blocked(mf *mapfile.MapFile) (func() error, error) {
+// steady publishes one histogram of $BINS bins, and goes on publishing it.
+func steady(mf *mapfile.MapFile) (func() error, error) {
 	bins, _ := strconv.Atoi(os.Getenv("BINS"))
-	return nil, put(mf, nil, "run1/hpx", gauss(hbook.NewH1D(bins, -4, 4), 1, 100, 0))
+	err := put(mf, nil, "run1/hpx", gauss(hbook.NewH1D(bins, -4, 4), 1, 100, 0))
+	return func() error { return mf.Update() }, err
 }
 
 // filling fills and publishes, from zero on, $FILLS times; then it is quiet.

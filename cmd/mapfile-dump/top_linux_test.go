@@ -212,6 +212,30 @@ func TestTopHasColoursAsTheUserWants(t *testing.T) {
 	}
 }
 
+// A terminal that takes its time, at the end of a slow line or on a busy machine, is given back as well.
+func TestTopWaitsForASlowTerminal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t.map")
+	produceFile(t, "basics", path)
+	p := newPTY(t)
+	cmd, stderr := p.start("mapfile-dump", "top", path)
+	p.wait("run2/text")
+	flow := func(what int) {
+		t.Helper()
+		if err := unix.IoctlSetInt(int(p.screen.Fd()), unix.TCXONC, what); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const off, on = 0, 1 // TCOOFF, TCOON: the terminal takes nothing
+	flow(off)
+	cmd.Process.Signal(syscall.SIGTERM)
+	time.Sleep(5 * grace)
+	flow(on)
+	if code := ended(t, cmd); code != 0 || stderr.Len() > 0 {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
+	}
+	p.wantRestored()
+}
+
 // --timeout is how long to look.
 func TestTopEndsWithItsTimeout(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "t.map")

@@ -206,6 +206,20 @@ func HasErrors(h *hist.Histogram) bool {
 	return false
 }
 
+// Common is a text that all histograms have, as far as they have any; or "".
+func Common(hs []*hist.Histogram, of func(*hist.Histogram) string) string {
+	text := ""
+	for _, h := range hs {
+		switch own := of(h); {
+		case text == "":
+			text = own
+		case own != "" && own != text:
+			return ""
+		}
+	}
+	return text
+}
+
 // A span grows with the finite values that it sees.
 type span struct{ lo, hi float64 }
 

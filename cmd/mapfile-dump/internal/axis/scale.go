@@ -41,12 +41,14 @@ type Tick struct {
 // Ticks are marks for an axis, about so many with a label, ascending. The labels of large and small
 // numbers leave out a power of ten, which is returned, and is 0 otherwise; PowerText shows it.
 func (s Scale) Ticks(most int) (ticks []Tick, power int) {
-	most = max(most, 1)
-	if s.Log && math.Log10(s.Max)-math.Log10(s.Min) >= 1 {
-		return s.logTicks(most), 0
-	}
-	for ; ; most++ { // two labels say how long a unit is
-		if ticks, power = s.linearTicks(most); labels(ticks) > 1 || most > 8 {
+	decades := s.Log && math.Log10(s.Max)-math.Log10(s.Min) >= 1
+	for most = max(most, 1); ; most++ { // two labels say how long a unit is
+		if decades {
+			ticks, power = s.logTicks(most), 0
+		} else {
+			ticks, power = s.linearTicks(most)
+		}
+		if labels(ticks) > 1 || most > 8 {
 			return ticks, power
 		}
 	}
@@ -97,7 +99,7 @@ func (s Scale) linearTicks(most int) (ticks []Tick, power int) {
 		if n := len(ticks); n > 0 && at <= ticks[n-1].Value {
 			break // the numbers are not dense enough
 		}
-		if at >= s.Min || s.Min-at <= step*1e-9 {
+		if (at >= s.Min || s.Min-at <= step*1e-9) && (at > 0 || !s.Log) {
 			ticks = append(ticks, Tick{at, decimal(at, power, decimals)})
 		}
 		for part := 1; part < parts; part++ {
@@ -125,7 +127,7 @@ func (s Scale) logTicks(most int) []Tick {
 	every := (to - from + most - 1) / most
 	ticks := []Tick{}
 	add := func(v float64, label string) {
-		if v >= s.Min*(1-1e-9) && v <= s.Max*(1+1e-9) {
+		if v > 0 && v >= s.Min*(1-1e-9) && v <= s.Max*(1+1e-9) && !math.IsInf(v, 0) {
 			ticks = append(ticks, Tick{v, label})
 		}
 	}
@@ -136,7 +138,9 @@ func (s Scale) logTicks(most int) []Tick {
 			label = powerOfTen(e)
 		}
 		decade := math.Pow10(e)
-		add(decade, label)
+		if label != "" || every <= 10 {
+			add(decade, label)
+		}
 		if every > 1 {
 			continue
 		}

@@ -227,8 +227,8 @@ func labelsOf(paths []string) []string {
 	base := func(i int) string { return parts[i][len(parts[i])-1] }
 	label := func(i, n int, suffix bool) string {
 		text := strings.Join(parts[i][max(0, len(parts[i])-n):], "/")
-		if !suffix && base(i) != ".map" {
-			text = strings.TrimSuffix(text, ".map")
+		if short := strings.TrimSuffix(text, ".map"); !suffix && strings.Trim(base(i), ".") != "map" {
+			text = short // else the label would be "", "." or "..", which no address can have
 		}
 		return text
 	}

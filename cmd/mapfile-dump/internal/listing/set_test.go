@@ -453,6 +453,7 @@ func TestLabelsAreShortAndUnique(t *testing.T) {
 		{[]string{"p/a", "p/a.map", "q/a.map"}, []string{"a", "p/a.map", "q/a.map"}},
 		{[]string{"x.map.map", "x.map", "x"}, []string{"x", "x.map", "x.map.map"}},
 		{[]string{".map", "d/.map"}, []string{"%/.map", "d/.map"}}, // %: the directory of all
+		{[]string{"..map", "...map", "a..map"}, []string{"...map", "..map", "a."}},
 		{[]string{"two\nlines.map", "<script>.map", "=cmd().map", "\x1b[31m.map", "100%.map", "ü ö.map"},
 			[]string{"\x1b[31m", "100%", "<script>", "=cmd()", "two\nlines", "ü ö"}},
 	} {

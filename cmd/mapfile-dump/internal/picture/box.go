@@ -42,7 +42,7 @@ func (p *pad) boxOf(hs []*hist.Histogram) *box {
 		}
 		return b
 	}
-	title := common(hs, func(h *hist.Histogram) string { return h.Title })
+	title := axis.Common(hs, func(h *hist.Histogram) string { return h.Title })
 	for i, h := range hs {
 		name := h.Name
 		switch {

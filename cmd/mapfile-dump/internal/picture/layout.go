@@ -31,8 +31,8 @@ func (p *pad) layOut() layout {
 	x, y := &l.plot.X, &l.plot.Y
 	x.Tick.Label, y.Tick.Label = p.text(0.95, black, text.XCenter, text.YTop), p.text(0.95, black, text.XRight, text.YCenter)
 	if size.X > 12*p.size && size.Y > 10*p.size {
-		x.Label.Text = fit(x.Label.TextStyle, common(p.hs, func(h *hist.Histogram) string { return h.X.Title }), size.X*0.65)
-		y.Label.Text = fit(y.Label.TextStyle, common(p.hs, func(h *hist.Histogram) string { return h.Y.Title }), size.Y*0.7)
+		x.Label.Text = fit(x.Label.TextStyle, axis.Common(p.hs, func(h *hist.Histogram) string { return h.X.Title }), size.X*0.65)
+		y.Label.Text = fit(y.Label.TextStyle, axis.Common(p.hs, func(h *hist.Histogram) string { return h.Y.Title }), size.Y*0.7)
 	}
 	ticks, power := p.frame.Y.Ticks(int(max(2, min(size.Y/p.size/4, 8))))
 	y.Tick.Marker, l.yPower = marks(p.frame.Y, ticks), axis.PowerText(power)

@@ -100,7 +100,7 @@ func (p *pad) header() {
 	if len(p.hs) == 1 {
 		title = heading(p.hs[0])
 	} else {
-		title = common(p.hs, func(h *hist.Histogram) string { return h.Title })
+		title = axis.Common(p.hs, func(h *hist.Histogram) string { return h.Title })
 	}
 	p.line(title, 1.2, black, true)
 	if h := p.hs[0]; h.Kind == hist.H2D {
@@ -132,16 +132,6 @@ func heading(h *hist.Histogram) string {
 		return h.Name
 	}
 	return h.Title + "  (" + h.Name + ")"
-}
-
-// common is a text that all histograms have, or "".
-func common(hs []*hist.Histogram, of func(*hist.Histogram) string) string {
-	for _, h := range hs {
-		if of(h) != of(hs[0]) {
-			return ""
-		}
-	}
-	return of(hs[0])
 }
 
 // reason stands in place of the picture.

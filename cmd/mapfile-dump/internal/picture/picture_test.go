@@ -363,7 +363,7 @@ func TestFormatIsTheEndingOfTheName(t *testing.T) {
 
 func FuzzDraw(f *testing.F) {
 	f.Add(uint8(0), 0.0, 1.0, 3.0, 4.0, 5.0, "title")
-	f.Add(uint8(255), -1e308, 1e308, math.Inf(1), math.NaN(), -0.0, axistest.Hostile)
+	f.Add(uint8(255), -1e308, 1e308, math.Inf(1), math.NaN(), math.Copysign(0, -1), axistest.Hostile)
 	f.Fuzz(func(t *testing.T, bits uint8, a, b, c, d, e float64, text string) {
 		start := time.Now()
 		o := Options{Format: Formats[int(bits>>6)%len(Formats)], Width: 200, Height: 300, Grid: true}

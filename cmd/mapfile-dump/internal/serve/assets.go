@@ -13,7 +13,7 @@ import (
 
 // The page: files that are part of the program. What is not in this list is not there.
 
-//go:embed page
+//go:embed page/*.html page/*.js page/*.css page/*.svg
 var pageFiles embed.FS
 
 var contentTypes = map[string]string{

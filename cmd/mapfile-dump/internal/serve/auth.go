@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -33,6 +34,7 @@ type Auth struct {
 	passed  map[[32]byte]bool // user and password that were right, so that not each request costs a bcrypt
 
 	comparing chan struct{}
+	compared  atomic.Int64 // bcrypts so far
 }
 
 type fileStamp struct {
@@ -143,6 +145,7 @@ func (a *Auth) allows(r *http.Request, user, password string) bool {
 	case <-r.Context().Done():
 		return false
 	}
+	a.compared.Add(1)
 	if bcrypt.CompareHashAndPassword(hash, []byte(password)) != nil || !known {
 		return false
 	}

@@ -174,7 +174,7 @@ func TestNoPathLeadsOut(t *testing.T) {
 func TestSizesAndTimesAreLimited(t *testing.T) {
 	dir := t.TempDir()
 	put(t, create(t, dir, "f.map"), "n", number64(1))
-	w := start(t, dir, Config{Limits: Limits{Header: 8 << 10, Body: 1 << 10, Read: 300 * time.Millisecond, Idle: 300 * time.Millisecond, Items: 2}}, Address{})
+	w := start(t, dir, Config{Limits: Limits{Header: 8 << 10, Body: 1 << 10, Read: time.Second, Idle: time.Second, Items: 2}}, Address{})
 	end := " HTTP/1.1\r\nHost: " + w.host() + "\r\nConnection: close\r\n\r\n"
 	if got := w.raw("GET /" + strings.Repeat("x", 64<<10) + end); !strings.HasPrefix(got, "431") {
 		t.Errorf("long path: %q", got)
@@ -210,7 +210,7 @@ func TestSizesAndTimesAreLimited(t *testing.T) {
 			t.Errorf("%q is never cut off: %v", begin, err)
 		}
 	}
-	time.Sleep(500 * time.Millisecond)
+	time.Sleep(1500 * time.Millisecond)
 	mf := create(t, dir, "f.map")
 	put(t, mf, "n", number64(77))
 	await(t, events, "77 in a stream that is older than the limit for reading", func(s sent) bool { return s.Value == 77.0 })

@@ -140,7 +140,7 @@ func TestSlowClientDisturbsNobody(t *testing.T) {
 	slow := slowClient(t, w, "item=f/large&item=f/n&rate=1000")
 	events, _ := w.listen("item=f/n&rate=1000")
 	longest, frames := time.Duration(0), int64(0)
-	for frames < 150 { // 27 MB: more than the system keeps for a connection
+	for frames < 60 { // 11 MB: more than the system keeps for a connection
 		n++
 		for i := range 10000 {
 			large.Fill(float64(i%100), float64(i/100), 1/float64(i+3))
@@ -223,25 +223,20 @@ func TestRateIsKept(t *testing.T) {
 	dir := t.TempDir()
 	startProducer(t, filepath.Join(dir, "f.map"))
 	w := start(t, dir, Config{MaxRate: 20}, Address{})
-	counts := map[string]int{}
-	for _, rate := range []string{"5", "1000"} {
-		events, stop := w.listen("item=f/n&rate=" + rate)
+	for asked, most := range map[string]float64{"5": 5, "1000": 20} {
+		events, stop := w.listen("item=f/n&rate=" + asked)
 		await(t, events, "draw", func(s sent) bool { return s.event == "draw" })
-		end := time.After(2 * time.Second)
-	counting:
-		for {
-			select {
-			case <-events:
-				counts[rate]++
-			case <-end:
-				break counting
-			}
+		const n = 10
+		begin := time.Now()
+		for range n {
+			await(t, events, "draw", func(s sent) bool { return s.event == "draw" })
 		}
+		took := time.Since(begin)
 		stop()
-	}
-	t.Logf("events in 2 s by rate asked for, at most 20: %v", counts)
-	if counts["5"] > 11 || counts["1000"] > 42 || counts["5"] < 2 || counts["1000"] < 11 {
-		t.Errorf("events in 2 s by rate asked for, at most 20: %v", counts)
+		t.Logf("rate %s, at most 20: %d in %v", asked, n, took)
+		if took.Seconds() < (n-2)/most {
+			t.Errorf("rate %s, at most 20: %d in %v", asked, n, took)
+		}
 	}
 }
 
@@ -376,6 +371,19 @@ func TestBadPayloadIsTold(t *testing.T) {
 	}
 }
 
+// A fault of this program that a payload finds ends neither the server nor the room for others.
+func TestFaultIsContained(t *testing.T) {
+	w := start(t, t.TempDir(), Config{}, Address{})
+	for range 2 * decoders {
+		if err := w.server.hub.limited(func() error { panic("found") }); err != errInternal {
+			t.Error(err)
+		}
+	}
+	if !strings.Contains(w.log.text(), "found") {
+		t.Error("nothing in the log")
+	}
+}
+
 // What the list says of changes: rows that changed and nothing else, and what has gone.
 func TestRows(t *testing.T) {
 	dir := t.TempDir()
@@ -441,7 +449,7 @@ func TestLateClientGetsTheAgeOfNow(t *testing.T) {
 			t.Errorf("%s: age %v", s.event, age)
 		}
 	}
-	if got := w.server.hub.counts.encodes.Load(); got > 3 {
+	if got := w.server.hub.counts.encodes.Load(); got > 6 {
 		t.Errorf("%d encodes", got)
 	}
 }

@@ -93,7 +93,7 @@ func newColumns(m proto.Message) (*columns, error) {
 	switch len(*c.sumW2) {
 	case c.bins:
 	case 0:
-		*c.sumW2 = slices.Clone(*c.sumW)
+		*c.sumW2 = *c.sumW // nobody writes to a Part
 	default:
 		return nil, fmt.Errorf("sum_w2 has %d elements for %d bins", len(*c.sumW2), c.bins)
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 
@@ -31,15 +32,28 @@ type Part struct {
 // Addable says whether there is a sum of such parts.
 func (p *Part) Addable() bool { return p.hist != nil || p.value != nil }
 
+// A message is a type that can be added.
+type message struct {
+	goType reflect.Type
+	schema func() ([]byte, error)
+}
+
+func messageOf[T any]() *message {
+	t := reflect.TypeFor[T]()
+	return &message{t, sync.OnceValues(func() ([]byte, error) { return protobuf.Codec.(codec.Describer).Describe(t) })}
+}
+
+var h1d, h2d, p1d = messageOf[mapfilepb.H1D](), messageOf[mapfilepb.H2D](), messageOf[mapfilepb.P1D]()
+
 // messages are the types that can be added, by the names that files have for them.
-var messages = map[string]reflect.Type{
-	"hbook.H1D":        reflect.TypeFor[mapfilepb.H1D](),
-	"hbook.H2D":        reflect.TypeFor[mapfilepb.H2D](),
-	"hbook.P1D":        reflect.TypeFor[mapfilepb.P1D](),
-	"mapfile.v1.H1D":   reflect.TypeFor[mapfilepb.H1D](),
-	"mapfile.v1.H2D":   reflect.TypeFor[mapfilepb.H2D](),
-	"mapfile.v1.P1D":   reflect.TypeFor[mapfilepb.P1D](),
-	"mapfile.v1.Value": reflect.TypeFor[mapfilepb.Value](),
+var messages = map[string]*message{
+	"hbook.H1D":        h1d,
+	"hbook.H2D":        h2d,
+	"hbook.P1D":        p1d,
+	"mapfile.v1.H1D":   h1d,
+	"mapfile.v1.H2D":   h2d,
+	"mapfile.v1.P1D":   p1d,
+	"mapfile.v1.Value": messageOf[mapfilepb.Value](),
 }
 
 // contents are the codecs whose payloads can be added, with what makes a message of a payload.
@@ -66,7 +80,7 @@ func Read(ty mapfile.TypeInfo, payload []byte) (*Part, error) {
 		p.What = fmt.Sprintf("%s with codec %q", ty.Name, ty.Codec)
 		return p, nil
 	}
-	mine, err := schemaOf(message)
+	mine, err := message.schema()
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +93,7 @@ func Read(ty mapfile.TypeInfo, payload []byte) (*Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := reflect.New(message).Interface().(proto.Message)
+	m := reflect.New(message.goType).Interface().(proto.Message)
 	if err := addableFields.Unmarshal(content, m); err != nil {
 		return nil, err
 	}
@@ -93,10 +107,6 @@ func Read(ty mapfile.TypeInfo, payload []byte) (*Part, error) {
 	}
 	p.hist, err = newColumns(m)
 	return p, err
-}
-
-func schemaOf(message reflect.Type) ([]byte, error) {
-	return protobuf.Codec.(codec.Describer).Describe(message)
 }
 
 // addableFields: nobody knows how to add what this program has no field for.
@@ -141,7 +151,7 @@ func Sum(shares []Share) (mapfile.TypeInfo, []byte, error) {
 	if err != nil {
 		return fail(err)
 	}
-	schema, err := schemaOf(messages[first.Type.Name])
+	schema, err := messages[first.Type.Name].schema()
 	if err != nil {
 		return fail(err)
 	}

@@ -327,7 +327,7 @@ func TestContradictionsAreErrors(t *testing.T) {
 
 func share(t *testing.T, from, name string, c codec.Codec, v any) Share {
 	t.Helper()
-	schema, err := schemaOf(messages[name])
+	schema, err := messages[name].schema()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -354,7 +354,7 @@ func payloadOf(t *testing.T, c codec.Codec, v any) []byte {
 
 func decoded(t *testing.T, name string, payload []byte) proto.Message {
 	t.Helper()
-	m := reflect.New(messages[name]).Interface().(proto.Message)
+	m := reflect.New(messages[name].goType).Interface().(proto.Message)
 	if err := proto.Unmarshal(payload, m); err != nil {
 		t.Fatal(err)
 	}

@@ -62,10 +62,10 @@ func newPage(o Options, frame axis.Frame, hs []*hist.Histogram) *page {
 			p.foot = take(stats, len(stats))
 		}
 	}
-	if text := show.Visible(first.X.Title); text != "" && p.hasAxes && o.Height > 8 {
+	if text := show.Visible(axis.Common(hs, func(h *hist.Histogram) string { return h.X.Title })); text != "" && p.hasAxes && o.Height > 8 {
 		p.xTitle = strings.Join(take([]string{show.Cut(text, o.Width)}, 1), "")
 	}
-	if text := show.Visible(first.Y.Title); text != "" && p.hasAxes && o.Height > 11 {
+	if text := show.Visible(axis.Common(hs, func(h *hist.Histogram) string { return h.Y.Title })); text != "" && p.hasAxes && o.Height > 13 {
 		p.head = append(p.head, take([]string{show.Cut("↑ "+text, o.Width)}, 1)...)
 	}
 	p.width, p.height = o.Width, leastBody+room

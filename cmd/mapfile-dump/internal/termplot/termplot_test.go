@@ -191,7 +191,7 @@ func TestColumnsOfColouredLines(t *testing.T) {
 
 func FuzzDraw(f *testing.F) {
 	f.Add(uint8(80), uint8(24), uint8(0), 0.0, 1.0, 3.0, 4.0, 5.0, "title")
-	f.Add(uint8(20), uint8(6), uint8(255), -1e308, 1e308, math.Inf(1), math.NaN(), -0.0, axistest.Hostile)
+	f.Add(uint8(20), uint8(6), uint8(255), -1e308, 1e308, math.Inf(1), math.NaN(), math.Copysign(0, -1), axistest.Hostile)
 	f.Fuzz(func(t *testing.T, width, height, bits uint8, a, b, c, d, e float64, text string) {
 		o := Options{Width: int(width), Height: int(height), LogX: bits&1 != 0, LogY: bits&2 != 0, LogZ: bits&4 != 0, Colour: bits&8 != 0}
 		if bits&16 != 0 {

@@ -786,3 +786,36 @@ func TestProgramRuns(t *testing.T) {
 	p.Type("q")
 	p.WaitFinished(t, teatest.WithFinalTimeout(20*time.Second))
 }
+
+// BenchmarkPicture is what top does each interval with 3,000 slots, of which all have a new version:
+// look, sort, and draw the screen.
+func BenchmarkPicture(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "hits.map")
+	mf, err := mapfile.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer mf.Close()
+	payload := make([]byte, 800)
+	for i := range 3000 {
+		if _, err := mf.Add(fmt.Sprintf("crate%02d/ch%03d/adc", i/100, i%100), &payload, mapfile.WithTitle("ADC;counts;entries")); err != nil {
+			b.Fatal(err)
+		}
+	}
+	set := listing.NewSet([]string{path}, nil)
+	defer set.Close()
+	for _, key := range listing.Keys {
+		b.Run("sort="+key, func(b *testing.B) {
+			m := newModel(Options{Files: set, First: set.Look(), Interval: time.Second, Sort: key, Colour: true, Fault: error.Error})
+			for b.Loop() {
+				b.StopTimer()
+				if err := mf.Update(); err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+				m.Update(m.look())
+				m.View()
+			}
+		})
+	}
+}

@@ -10,6 +10,9 @@ import (
 
 // TestScreenshots draws what people see first, light, dark and on a phone, for somebody to look at.
 func TestScreenshots(t *testing.T) {
+	if *shots == "" {
+		t.Skip("give -shots DIR")
+	}
 	dir := t.TempDir()
 	startProducer(t, "run", filepath.Join(dir, "beam.map"))
 	startProducer(t, "odd", filepath.Join(dir, "odd.map"))

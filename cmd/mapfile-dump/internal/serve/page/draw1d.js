@@ -74,7 +74,7 @@ export function draw1d(d, options, reference, width, height, clip, memo) {
       if (i < first || i > last) return null;
       const v = now.value[i], err = now.error(i);
       const lines = [`${number(bins.edge(i))} … ${number(bins.edge(i + 1))}${unitOf(xTitle)}`];
-      lines.push(Number.isFinite(v) ? `${number(v)} ± ${number(err)}${unitOf(yTitle)}` : 'nothing here');
+      lines.push(Number.isFinite(v) ? `${number(v)} ± ${number(Number(err.toPrecision(3)))}${unitOf(yTitle)}` : 'nothing here');
       if (old) {
         const j = old.bins.find(bins.edge(i) / 2 + bins.edge(i + 1) / 2), w = old.value[j];
         lines.push(`reference ${number(w)}${w ? ` (${change(v, w)})` : ''}`);

@@ -91,7 +91,7 @@ export function draw2d(d, options, reference, width, height, clip, memo) {
       const lines = [
         `x ${number(bx.edge(ix))} … ${number(bx.edge(ix + 1))}${unitOf(xTitle)}`,
         `y ${number(by.edge(iy))} … ${number(by.edge(iy + 1))}${unitOf(yTitle)}`,
-        Number.isFinite(v) ? `${number(v)} ± ${number(err)}` : 'no finite value',
+        Number.isFinite(v) ? `${number(v)} ± ${number(Number(err.toPrecision(3)))}` : 'no finite value',
       ];
       if (old) lines.push(`reference ${number(toNumber(old[i]))}`);
       const x = xs.at(bx.edge(ix)), y = ys.at(by.edge(iy + 1));

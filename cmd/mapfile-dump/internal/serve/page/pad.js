@@ -166,7 +166,7 @@ export class Pad {
     }
     this.zoomButton.hidden = !this.pad.options.x && !this.pad.options.y;
     this.referenceButton.hidden = !this.reference;
-    if (this.reference) setText(this.referenceButton, `reference ${new Date(this.reference.time ?? Date.now()).toLocaleTimeString()} ×`);
+    if (this.reference) setText(this.referenceButton, `reference ${new Date(this.reference.time ?? Date.now()).toTimeString().slice(0, 8)} ×`);
     this.keepButton.classList.toggle('on', Boolean(this.reference));
     this.keepButton.setAttribute('aria-pressed', Boolean(this.reference));
   }
