@@ -19,7 +19,7 @@ const (
 	exitNewerFormat   = 6
 	exitInterrupted   = 130
 	exitCodesHelpLine = "Exit: 0 ok · 1 I/O · 2 usage · 3 no such slot, or no value yet · 4 producer not live · 5 corrupt · 6 newer format version ·\n" +
-		"130 interrupted. Several troubles: the highest below 130."
+		"130 interrupted. Several troubles: the highest below 130. diff: 0 same, 1 different, else as above with I/O = 2."
 )
 
 // The causes with which a run's context ends.

@@ -290,13 +290,3 @@ func TestKilledRecorderGoesOnWhereItWas(t *testing.T) {
 		t.Error("what a killed recorder had left two hours ago is still there")
 	}
 }
-
-// waitUntil waits until it is so.
-func waitUntil(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not after 30 s: %s", what)
-		}
-	}
-}

@@ -237,9 +237,7 @@ func (t *tool) getText(path string, r reading, flags *getFlags) error {
 		return tab.writeTo(t.out)
 	}
 	if h, ok := hist.Of(r.info.Type.Name, node); ok {
-		if h.Title == "" {
-			h.Title = r.info.Title
-		}
+		h.TitledBy(r.info.Title)
 		return t.out.lines(h.Glance(t.pictureWidth(flags)))
 	}
 	return t.out.tree(node, indent)

@@ -88,17 +88,17 @@ func TestMergeFollowDropsTheDead(t *testing.T) {
 	merge := beginProcess(t, nil, "mapfile-dump", "merge", dir, "--out", sum, "--follow", "--every", "20ms", "--drop-dead")
 	first := beginProcess(t, []string{"FILLS=300"}, "producer", "filling", filepath.Join(dir, "a.map"), "stay")
 	second := beginProcess(t, []string{"FILLS=500"}, "producer", "filling", filepath.Join(dir, "b.map"), "stay")
-	soon(t, "both", func() bool { return ordersOf(sum) == 800 })
+	waitUntil(t, "both", func() bool { return ordersOf(sum) == 800 })
 	first.kill()
-	soon(t, "without the dead one's part", func() bool { return ordersOf(sum) == 500 })
+	waitUntil(t, "without the dead one's part", func() bool { return ordersOf(sum) == 500 })
 	beginProcess(t, []string{"FILLS=40"}, "producer", "filling", filepath.Join(dir, "c.map"), "stay")
-	soon(t, "with the new one's part", func() bool { return ordersOf(sum) == 540 })
+	waitUntil(t, "with the new one's part", func() bool { return ordersOf(sum) == 540 })
 	if err := os.Remove(filepath.Join(dir, "c.map")); err != nil {
 		t.Fatal(err)
 	}
-	soon(t, "without the removed file's part", func() bool { return ordersOf(sum) == 500 })
+	waitUntil(t, "without the removed file's part", func() bool { return ordersOf(sum) == 500 })
 	second.kill()
-	soon(t, "no slot", func() bool { return ordersOf(sum) == -1 })
+	waitUntil(t, "no slot", func() bool { return ordersOf(sum) == -1 })
 	if code := merge.end(os.Interrupt); code != 130 {
 		t.Errorf("Ctrl-C: exit code %d", code)
 	}
@@ -114,12 +114,12 @@ func TestMergeFollowTellsUnlikeBinnings(t *testing.T) {
 	beginProcess(t, []string{"BINS=100"}, "producer", "steady", a, "stay")
 	old := beginProcess(t, []string{"BINS=100"}, "producer", "steady", b, "stay")
 	merge := beginProcess(t, nil, "mapfile-dump", "merge", a, b, c, "--out", sum, "--follow", "--every", "20ms")
-	soon(t, "both", func() bool { return entriesOf(sum) == 200 })
+	waitUntil(t, "both", func() bool { return entriesOf(sum) == 200 })
 	old.kill()
 	other := beginProcess(t, []string{"BINS=50"}, "producer", "steady", b, "new")
 	beginProcess(t, []string{"FILLS=100"}, "producer", "filling", c, "stay")
-	soon(t, "the other slots", func() bool { return ordersOf(sum) == 100 })
-	soon(t, "the message", func() bool { return strings.Contains(merge.stderr.String(), "binnings differ") })
+	waitUntil(t, "the other slots", func() bool { return ordersOf(sum) == 100 })
+	waitUntil(t, "the message", func() bool { return strings.Contains(merge.stderr.String(), "binnings differ") })
 	time.Sleep(200 * time.Millisecond)
 	if n := entriesOf(sum); n != 200 && n != 300 { // c may have come before b changed
 		t.Errorf("%d entries", n)
@@ -130,11 +130,11 @@ func TestMergeFollowTellsUnlikeBinnings(t *testing.T) {
 	}
 	other.kill()
 	beginProcess(t, []string{"BINS=100"}, "producer", "steady", b, "new")
-	soon(t, "all three again", func() bool { return entriesOf(sum) == 300 })
+	waitUntil(t, "all three again", func() bool { return entriesOf(sum) == 300 })
 	if err := os.Remove(c); err != nil {
 		t.Fatal(err)
 	}
-	soon(t, "without the removed file's part", func() bool { return entriesOf(sum) == 200 && ordersOf(sum) == -1 })
+	waitUntil(t, "without the removed file's part", func() bool { return entriesOf(sum) == 200 && ordersOf(sum) == -1 })
 }
 
 // untilEqual waits until the sum is that of the parts, and with quiet also stays so; it returns the number
@@ -278,15 +278,6 @@ func idOf(t *testing.T, path string) [16]byte { return fileInfo(t, path).ID }
 func stateOf(t *testing.T, path string) mapfile.State {
 	producers := fileInfo(t, path).Producers
 	return producers[len(producers)-1].State
-}
-
-func soon(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not in time", what)
-		}
-	}
 }
 
 // A childProcess is a command in the background, killed at the end of the test.

@@ -87,7 +87,7 @@ func (t *tool) writeOut(path string, force bool, write func(io.Writer) error) er
 	}
 	f, err := createOut(path, force)
 	if err != nil {
-		return err
+		return nameOf(path, err)
 	}
 	defer f.Close()
 	if err := write(f); err != nil {

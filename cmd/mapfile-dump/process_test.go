@@ -79,6 +79,16 @@ func signalled(t *testing.T, sig os.Signal, after time.Duration, args []string) 
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
+// waitUntil waits until it is so.
+func waitUntil(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not after 30 s: %s", what)
+		}
+	}
+}
+
 // A reader who has seen enough is no error.
 func TestClosedPipeEndsQuietly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "many.map")

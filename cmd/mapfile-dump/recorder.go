@@ -254,13 +254,6 @@ func (r *recorder) tellProducer(c *commit) {
 	}
 }
 
-// isAlive says whether somebody can still publish.
-func isAlive(info mapfile.FileInfo) bool {
-	return slices.ContainsFunc(info.Producers, func(p mapfile.Producer) bool {
-		return p.State == mapfile.StateLive || p.State == mapfile.StateStalled
-	})
-}
-
 // removeOldest removes what is more than --keep.
 func (r *recorder) removeOldest() (troubles []error) {
 	entries, err := os.ReadDir(r.flags.out)

@@ -200,9 +200,14 @@ func (w *watcher) producersGone() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return !slices.ContainsFunc(info.Producers, func(p mapfile.Producer) bool {
+	return !isAlive(info), nil
+}
+
+// isAlive says whether somebody can still publish.
+func isAlive(info mapfile.FileInfo) bool {
+	return slices.ContainsFunc(info.Producers, func(p mapfile.Producer) bool {
 		return p.State == mapfile.StateLive || p.State == mapfile.StateStalled
-	}), nil
+	})
 }
 
 // last prints the values of a file whose producers have gone, and ends.

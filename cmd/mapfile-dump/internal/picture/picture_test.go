@@ -268,6 +268,7 @@ func TestPicturesLookAsBefore(t *testing.T) {
 	}{
 		{"h1d", small, []*hist.Histogram{axistest.Weighted(gauss, 3)}},
 		{"overlaid-logy", with(func(o *Options) { o.LogY = true }), []*hist.Histogram{axistest.Gauss(50, 100, 0, 1), second}},
+		{"flat", small, []*hist.Histogram{axistest.H1D(0, 1, 5, 5, 5, 5)}}, // the box has room above
 		{"p1d", small, []*hist.Histogram{axistest.Wave(30)}},
 		{"h2d-logz", with(func(o *Options) { o.LogZ = true }), []*hist.Histogram{axistest.Cloud(40, 30)}},
 		{"logx-range", with(func(o *Options) { o.LogX, o.Y = true, &axis.Range{Min: 0, Max: 2e7} }), []*hist.Histogram{

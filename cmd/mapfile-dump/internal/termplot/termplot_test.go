@@ -54,7 +54,7 @@ func checkLine(t *testing.T, o Options, line string) {
 // optionsOf are all combinations of logarithmic axes and colour, in some sizes.
 func optionsOf() []Options {
 	var all []Options
-	for _, size := range [][2]int{{80, 24}, {20, 6}, {40, 12}, {300, 90}, {1, 1}, {3, 2}, {11, 5}, {36, 9}, {-1, 4}, {7, 0}} {
+	for _, size := range [][2]int{{80, 24}, {20, 6}, {40, 12}, {300, 90}, {1, 1}, {3, 2}, {11, 5}, {36, 9}, {2, 14}, {-1, 4}, {7, 0}} {
 		for bits := range 16 {
 			all = append(all, Options{Width: size[0], Height: size[1], LogX: bits&1 != 0, LogY: bits&2 != 0,
 				LogZ: bits&4 != 0, Colour: bits&8 != 0})
@@ -121,6 +121,7 @@ func TestPicturesLookAsBefore(t *testing.T) {
 		{"h1d", usual, []*hist.Histogram{gauss}},
 		{"h1d-logy", with(func(o *Options) { o.LogY = true }), []*hist.Histogram{gauss}},
 		{"h1d-range", with(func(o *Options) { o.X, o.Y = &Range{Min: -1, Max: 2}, &Range{Min: 0, Max: 60} }), []*hist.Histogram{gauss}},
+		{"h1d-tail", with(func(o *Options) { o.X = &Range{Min: 2, Max: 3} }), []*hist.Histogram{gauss}},
 		{"h1d-small", Options{Width: 20, Height: 6}, []*hist.Histogram{gauss}},
 		{"h1d-unequal-logx", with(func(o *Options) { o.LogX = true }), []*hist.Histogram{unequal}},
 		{"h1d-unequal", usual, []*hist.Histogram{unequal}},

@@ -143,11 +143,11 @@ func Odd() []OddOne {
 		{"odd errors", Weighted(H1D(0, 3, 1, 2, 3), -huge), "", ""},
 		{"gaps", func() *hist.Histogram { h := H1D(0, 9, 1, 2, 3); h.X.Gaps = true; return h }(), "", ""},
 		{"hostile", func() *hist.Histogram {
-			h := Named(H1D(0, 2, 1, 2), Hostile, Hostile)
+			h := Named(H1D(0, 2, 1, 2), "name"+Hostile, Hostile)
 			h.X.Title, h.Y.Title = Hostile, Hostile
 			return h
 		}(), "", ""},
-		{"hostile and bad", Named(H1D(0, inf, 1, 2), Hostile, Hostile), oddEdge, oddEdge},
+		{"hostile and bad", Named(H1D(0, inf, 1, 2), "", Hostile), oddEdge, oddEdge},
 		{"empty profile", P1D(0, 2, []float64{nan, nan}, []float64{nan, nan}), "", ""},
 		{"profile of one", P1D(0, 2, []float64{nan, 5}, []float64{nan, 0}), "", ""},
 		{"huge profile", P1D(0, 2, []float64{huge, -huge}, []float64{huge, inf}), "", ""},
@@ -157,7 +157,7 @@ func Odd() []OddOne {
 		{"huge map", H2D(3, 2, func(x, y float64) float64 { return x * (huge / 4) }), "", ""},
 		{"map of one", H2D(1, 1, func(float64, float64) float64 { return 1 }), "", ""},
 		{"hostile map", func() *hist.Histogram {
-			h := Named(Cloud(4, 3), Hostile, Hostile)
+			h := Named(Cloud(4, 3), Hostile, "")
 			h.X.Title, h.Y.Title = Hostile, Hostile
 			return h
 		}(), "", ""},
