@@ -80,7 +80,7 @@ const (
 )
 
 func run(args []string, stdout, stderr io.Writer) int {
-	b := &bench{log: stderr}
+	b := &bench{log: &lockedWriter{w: stderr}}
 	flags := flag.NewFlagSet("viewer", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	var names []string

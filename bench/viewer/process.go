@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -101,6 +102,18 @@ func (c *child) end() error {
 	stop := time.AfterFunc(10*time.Second, func() { c.cmd.Process.Kill() })
 	defer stop.Stop()
 	return c.cmd.Wait()
+}
+
+// A lockedWriter is for several processes that may write at the same time.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
 }
 
 // timed runs mapfile-dump to its end and returns how long the process took, and its output.

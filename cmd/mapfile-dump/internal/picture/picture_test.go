@@ -159,7 +159,7 @@ func TestOddHistogramsAreDrawnOrRefused(t *testing.T) {
 				checkFile(t, o, drawn(t, o, odd.Histogram, odd.Histogram))
 			}
 		}
-		if took := time.Since(start); took > 30*time.Second {
+		if took := time.Since(start); took > 2*time.Minute {
 			t.Errorf("%s took %v", odd.Name, took)
 		}
 	}
@@ -381,7 +381,7 @@ func FuzzDraw(f *testing.F) {
 		plane := axistest.H2D(2, 3, func(_, _ float64) float64 { i++; return []float64{c, d, e, a, b, 0}[i%6] })
 		plane.Y.Min, plane.Y.Max = a, b
 		checkFile(t, o, drawn(t, o, one, axistest.P1D(a, b, []float64{c, d, e}, []float64{e, c, d}), plane))
-		if took := time.Since(start); took > 10*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("took %v", took)
 		}
 	})

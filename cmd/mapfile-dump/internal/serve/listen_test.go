@@ -163,8 +163,7 @@ func TestPasswords(t *testing.T) {
 	events, _ := w.listen("item=f/n", as("anna", "secret"))
 	await(t, events, "draw", func(s sent) bool { return s.event == "draw" })
 	authFile(t, path, map[string]string{"anna": "a new one", "carl": "third"})
-	for range events { // until it ends
-	}
+	awaitEnd(t, events)
 	for header, want := range map[string]int{as("anna", "secret"): 401, as("anna", "a new one"): 200, as("carl", "third"): 200, as("bert", "other:with:colons"): 401} {
 		if answer, _ := w.get("/api/files", header); answer.StatusCode != want {
 			t.Errorf("after the change: %s: %s", header, answer.Status)

@@ -471,8 +471,7 @@ func TestEndOfTheServerEndsStreams(t *testing.T) {
 	await(t, events, "draw", func(s sent) bool { return s.event == "draw" })
 	begin := time.Now()
 	w.server.Close()
-	for range events {
-	}
+	awaitEnd(t, events)
 	if d := time.Since(begin); d > 5*time.Second {
 		t.Errorf("took %v", d)
 	}

@@ -166,7 +166,9 @@ func first(texts ...string) string {
 // do asks with header lines "Name: value"; Host counts.
 func (w *web) do(method, path string, body io.Reader, headers ...string) (*http.Response, string) {
 	w.t.Helper()
-	r, err := http.NewRequest(method, w.url+path, body)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, w.url+path, body)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -320,6 +322,22 @@ func await(t testing.TB, events <-chan sent, what string, want func(sent) bool) 
 			}
 		case <-timeout:
 			t.Fatalf("never: %s; last event %.500s", what, fmt.Sprint(last))
+		}
+	}
+}
+
+// awaitEnd waits until the stream ends.
+func awaitEnd(t testing.TB, events <-chan sent) {
+	t.Helper()
+	timeout := time.After(20 * time.Second)
+	for {
+		select {
+		case _, open := <-events:
+			if !open {
+				return
+			}
+		case <-timeout:
+			t.Fatal("the stream never ends")
 		}
 	}
 }

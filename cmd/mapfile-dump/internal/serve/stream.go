@@ -69,7 +69,6 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := &eventWriter{w: w, control: http.NewResponseController(w), limit: s.limits.Write}
-	out.control.SetReadDeadline(time.Time{}) // the request was read; a deadline would end the stream
 	out.write([]byte("retry: 1000\n\n"))
 
 	me := newClient()

@@ -52,11 +52,15 @@ func Run(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	out := &terminal{File: o.Out, lost: cancel}
-	_, err := tea.NewProgram(newModel(o),
-		tea.WithContext(ctx), tea.WithoutSignalHandler(),
+	program := tea.NewProgram(newModel(o),
+		tea.WithoutSignalHandler(),
 		tea.WithInput(o.In), tea.WithOutput(out),
 		tea.WithEnvironment(environment()), tea.WithFPS(30),
-	).Run()
+	)
+	// Not WithContext: the context's end would be a kill, which closes the terminal under the reader of
+	// its keys. Quit waits for that one.
+	defer context.AfterFunc(ctx, program.Quit)()
+	_, err := program.Run()
 	switch {
 	case errors.Is(err, tea.ErrInterrupted):
 		return ErrInterrupted
