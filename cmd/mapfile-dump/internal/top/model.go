@@ -33,6 +33,7 @@ type model struct {
 	first     int // index of the first row on the screen
 
 	paused, help bool
+	interrupted  bool // by Ctrl-C
 	logY         bool
 	opened       *opened // nil: the list is shown
 }
@@ -150,7 +151,8 @@ func (m *model) press(msg tea.KeyPressMsg) tea.Cmd {
 	key := msg.String()
 	switch key {
 	case "ctrl+c":
-		return tea.Interrupt
+		m.interrupted = true
+		return tea.Quit
 	case "ctrl+z":
 		return tea.Suspend
 	}

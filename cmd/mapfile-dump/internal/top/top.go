@@ -52,20 +52,21 @@ func Run(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	out := &terminal{File: o.Out, lost: cancel}
-	program := tea.NewProgram(newModel(o),
+	m := newModel(o)
+	program := tea.NewProgram(m,
 		tea.WithoutSignalHandler(),
 		tea.WithInput(o.In), tea.WithOutput(out),
 		tea.WithEnvironment(environment()), tea.WithFPS(30),
 	)
-	// Not WithContext: the context's end would be a kill, which closes the terminal under the reader of
+	// Neither WithContext nor tea.Interrupt: those are kills, which close the terminal under the reader of
 	// its keys. Quit waits for that one.
 	defer context.AfterFunc(ctx, program.Quit)()
 	_, err := program.Run()
 	switch {
-	case errors.Is(err, tea.ErrInterrupted):
-		return ErrInterrupted
 	case errors.Is(err, tea.ErrProgramPanic):
 		return fmt.Errorf("a mistake of this program, please report it with the lines above: %w", err)
+	case m.interrupted:
+		return ErrInterrupted
 	case out.err != nil:
 		return out.err
 	case ctx.Err() != nil:
