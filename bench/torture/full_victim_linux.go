@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"sync"
@@ -276,6 +277,8 @@ func runOutOfAddresses(path string) error {
 	defer os.Remove(path)
 	// Go ends when it gets no memory for itself: it gets all that it needs before, and a little room is left to it.
 	startThreads()
+	runtime.KeepAlive(make([]byte, 128<<20)) // Go keeps the addresses: what it needs later it has already
+	runtime.GC()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	large := makePayload(nil, 24<<20, stamp{2, 2, 0})
 	want := makePayload(nil, 1<<20, stamp{1, 1, 0})
