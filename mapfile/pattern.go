@@ -10,6 +10,16 @@ import (
 // Patterns choose slots: path.Match segment by segment, ** standing for any number of segments, also
 // none. Without patterns all slots are chosen.
 
+// Match says whether a name matches a pattern, as Snapshot, Watch and Slots choose slots: for those who
+// have the names already. A bad pattern is ErrName.
+func Match(pattern, name string) (bool, error) {
+	p, err := parsePatterns([]string{pattern})
+	if err != nil {
+		return false, fail("match", "", "", err)
+	}
+	return p.match(name), nil
+}
+
 // patterns is a checked list of patterns.
 type patterns struct {
 	list    [][]string

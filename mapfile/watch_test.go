@@ -437,6 +437,22 @@ func TestPatternsMeanTheSameEverywhere(t *testing.T) {
 			}
 			return names, nil
 		},
+		"Match": func(patterns []string) (names []string, err error) {
+			for _, name := range all {
+				chosen := len(patterns) == 0
+				for _, pattern := range patterns {
+					matches, err := mapfile.Match(pattern, name)
+					if err != nil {
+						return nil, err
+					}
+					chosen = chosen || matches
+				}
+				if chosen {
+					names = append(names, name)
+				}
+			}
+			return names, nil
+		},
 		"Verify": func(patterns []string) (names []string, err error) {
 			for check, err := range r.Verify(patterns...) {
 				if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/record"
 	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/top"
+	"github.com/gomapfile/mapfile/mapfile"
 )
 
 // The command top: the live list on a full screen, or one plain page of it.
@@ -63,13 +64,11 @@ func (t *tool) top(operands []string, flags *topFlags) error {
 	if time.Duration(flags.interval) < leastInterval {
 		return usagef("top: --interval %v is too short; %v is the least", time.Duration(flags.interval), leastInterval)
 	}
-	var match []top.Pattern
-	for _, text := range t.flags.match {
-		p, err := top.ParsePattern(text)
-		if err != nil {
-			return usagef("top: --match: %v", err)
+	match := t.flags.match
+	for _, pattern := range match {
+		if _, err := mapfile.Match(pattern, ""); err != nil {
+			return err
 		}
-		match = append(match, p)
 	}
 	once := flags.once || t.wantsJSON() || !t.out.terminal || dumbTerminal()
 	if !once && !term.IsTerminal(int(os.Stdin.Fd())) {
@@ -105,7 +104,7 @@ func dumbTerminal() bool {
 }
 
 // topOnce prints one page, or the slots as JSON.
-func (t *tool) topOnce(picture *listing.Picture, match []top.Pattern, sort string) error {
+func (t *tool) topOnce(picture *listing.Picture, match []string, sort string) error {
 	t.failAll(picture.Faults)
 	rows := top.Rows(picture, match)
 	top.Sort(rows, sort, false)

@@ -22,7 +22,7 @@ type Row struct {
 
 // Rows are the slots of a picture that match one of the patterns, all without patterns, in the order of
 // labels and names.
-func Rows(p *listing.Picture, match []Pattern) []Row {
+func Rows(p *listing.Picture, match []string) []Row {
 	n := 0
 	for i := range p.Files {
 		n += len(p.Files[i].Slots)

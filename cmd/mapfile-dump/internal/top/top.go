@@ -35,7 +35,7 @@ type Files interface {
 type Options struct {
 	Files    Files
 	First    *listing.Picture // shown until the next one
-	Match    []Pattern        // only slots that match one of them; none: all
+	Match    []string         // only slots that match one of them; none: all
 	Interval time.Duration    // between pictures
 	Sort     string           // one of listing.Keys
 	Colour   bool
