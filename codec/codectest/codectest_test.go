@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gomapfile/mapfile/codec"
@@ -327,16 +328,17 @@ func TestBrokenCodecsAreFound(t *testing.T) {
 // The race detector sees an unguarded cache; without it, wrong values must be seen.
 func TestRacingCodecIsFound(t *testing.T) {
 	var g good
-	first := make(chan []byte, 1)
+	var mu sync.Mutex
+	var last []byte // what the caller before should have got
 	mixed := &bent{append: func(dst []byte, v any) ([]byte, error) {
 		own, err := g.Append(dst, v)
-		select {
-		case first <- own:
+		mu.Lock()
+		defer mu.Unlock()
+		other := last
+		last = own
+		if other == nil {
 			return own, err
-		default:
 		}
-		other := <-first
-		first <- own
 		return other, err
 	}}
 	k := boxCase()
