@@ -6,12 +6,12 @@
 //
 //	tool.go     one run: flags, contexts, error lines
 //	exit.go     which error gives which exit code
-//	resolve.go  FILE and SLOT operands
-//	output.go   the formats; table.go the tables
+//	resolve.go  FILE and SLOT operands; viewed.go those of top and serve
+//	output.go   the formats; table.go the tables; outfile.go files that appear whole or not at all
 //	node.go     decoded values as text
 //
-// and in internal/: show (texts for people), record (the JSON), decode, hist (histograms), listing (what
-// there is).
+// and in internal: show (text for people), record (the JSON), decode, hist and axis (histograms), listing
+// (what there is), and a room for each large library.
 package main
 
 import (
