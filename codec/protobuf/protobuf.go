@@ -48,6 +48,9 @@ func (protobufCodec) Append(dst []byte, v any) (out []byte, err error) {
 	if err != nil {
 		return dst, err
 	}
+	if err := tooDeep(m.ProtoReflect()); err != nil {
+		return dst, fmt.Errorf("protobuf: %s: %w", nameOf(m), err)
+	}
 	opts := proto.MarshalOptions{Deterministic: true}
 	if size := opts.Size(m); size > maxSize {
 		return dst, fmt.Errorf("protobuf: %s: the encoding would have %d bytes; the limit is %d", nameOf(m), size, maxSize)
