@@ -14,6 +14,7 @@ import (
 	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/compare"
 	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/decode"
 	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/hist"
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/record"
 	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"github.com/gomapfile/mapfile/codec"
 	"github.com/gomapfile/mapfile/mapfile"
@@ -262,7 +263,7 @@ func (t *tool) diffSides(a, b *diffSide, flags *diffFlags) error {
 			names[name] = true
 		}
 	}
-	var records *records
+	var records *record.List
 	if t.wantsJSON() && !flags.quiet {
 		records = t.newRecords(false)
 	}
@@ -282,7 +283,7 @@ func (t *tool) diffSides(a, b *diffSide, flags *diffFlags) error {
 		switch {
 		case flags.quiet:
 		case records != nil:
-			err = records.put(d.record(a.path, b.path))
+			err = records.Put(d.record(a.path, b.path))
 		case len(d.reasons) > 0:
 			err = t.printDifference(d, a, b, flags)
 		}
@@ -291,7 +292,7 @@ func (t *tool) diffSides(a, b *diffSide, flags *diffFlags) error {
 		}
 	}
 	if records != nil {
-		if err := records.end(); err != nil {
+		if err := records.End(); err != nil {
 			return err
 		}
 	}

@@ -64,7 +64,7 @@ func (t *tool) dump(operand string, flags *dumpFlags) error {
 		return nil
 	}
 	defer f.mf.Close()
-	var records *records
+	var records *record.List
 	if t.wantsJSON() {
 		records = t.newRecords(false)
 	}
@@ -85,7 +85,7 @@ func (t *tool) dump(operand string, flags *dumpFlags) error {
 			continue
 		}
 		if records != nil {
-			err = records.put(fieldRecord{record.HeadOf("field"), record.Whole(field.Offset), record.Whole(field.Length), field.Name,
+			err = records.Put(fieldRecord{record.HeadOf("field"), record.Whole(field.Offset), record.Whole(field.Length), field.Name,
 				field.Value, field.Slot, field.Free, field.Bytes})
 		} else {
 			err = t.out.printf("%08x %2d  %-15s %s\n", field.Offset, field.Length, show.Visible(field.Name), fieldText(field))
@@ -95,7 +95,7 @@ func (t *tool) dump(operand string, flags *dumpFlags) error {
 		}
 	}
 	if records != nil {
-		return records.end()
+		return records.End()
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ func (t *tool) export(operand string, slots []string, flags *exportFlags) error 
 		return err
 	}
 	if t.wantsJSON() {
-		return t.newRecords(true).put(done)
+		return t.newRecords(true).Put(done)
 	}
 	parts := []string{show.Visible(done.Out), show.Plural(int(done.Objects), "object"), done.number}
 	return t.out.printf("%s\n", strings.Join(parts, columnGap))

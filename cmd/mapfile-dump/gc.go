@@ -164,11 +164,11 @@ func (t *tool) printGc(found []*gcRecord, flags *gcFlags) error {
 	if t.wantsJSON() {
 		records := t.newRecords(false)
 		for _, r := range found {
-			if err := records.put(r); err != nil {
+			if err := records.Put(r); err != nil {
 				return err
 			}
 		}
-		return records.end()
+		return records.End()
 	}
 	tab := t.newTable()
 	n, bytes := 0, int64(0)

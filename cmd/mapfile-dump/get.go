@@ -77,7 +77,7 @@ func (t *tool) get(file string, slots []string, flags *getFlags) error {
 	if t.flags.output == "raw" {
 		return t.getRaw(found, flags)
 	}
-	var records *records
+	var records *record.List
 	if t.wantsJSON() {
 		if found.single && len(found.list) == 0 {
 			return nil // empty stdout: the error was told
@@ -104,7 +104,7 @@ func (t *tool) get(file string, slots []string, flags *getFlags) error {
 		found.list[i].payload = nil
 	}
 	if records != nil {
-		return records.end()
+		return records.End()
 	}
 	return nil
 }
@@ -262,11 +262,11 @@ func (t *tool) pictureWidth(flags *getFlags) int {
 }
 
 // getRecord writes a slot as JSON: decoded as "value", or else its bytes as "payload".
-func (t *tool) getRecord(records *records, path string, r reading, flags *getFlags) error {
+func (t *tool) getRecord(records *record.List, path string, r reading, flags *getFlags) error {
 	rec := record.NewSlot("slot", path, r.info)
 	if flags.schema {
 		rec.SchemaOf = schemaJSON(r.info.Type.Schema)
-		return records.put(rec)
+		return records.Put(rec)
 	}
 	node, err := t.decode(path, r, flags.trustGob)
 	var shown *decode.NotDecoded
@@ -278,8 +278,7 @@ func (t *tool) getRecord(records *records, path string, r reading, flags *getFla
 		t.fail(err)
 		return nil
 	default:
-		value := record.Value(node)
-		rec.Value = &value
+		rec.SetValue(node)
 	}
-	return records.put(rec)
+	return records.Put(rec)
 }

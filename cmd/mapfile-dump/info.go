@@ -57,7 +57,7 @@ func (t *tool) info(operand string, requireLive bool) error {
 
 func (t *tool) printInfo(s *listing.File) error {
 	if t.wantsJSON() {
-		return t.newRecords(true).put(record.NewFile(s))
+		return t.newRecords(true).Put(record.NewFile(s))
 	}
 	title := ""
 	if s.Info.Title != "" {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"runtime/debug"
 	"strings"
 
@@ -66,7 +65,7 @@ func (t *tool) ls(operands []string, flags *lsFlags) error {
 	var slots []listing.Slot
 	dirs, others := 0, 0
 	for _, operand := range operands {
-		if info, err := os.Stat(operand); err == nil && info.IsDir() && !t.isFileElsewhere(operand) {
+		if t.isDir(operand) {
 			dirs++
 			foundFiles, foundSlots := t.listDir(operand, wantSlots)
 			files, slots = append(files, foundFiles...), append(slots, foundSlots...)
@@ -98,12 +97,6 @@ func (t *tool) ls(operands []string, flags *lsFlags) error {
 		return t.printSlots(slots, others > 1 || dirs > 0)
 	}
 	return nil
-}
-
-// isFileElsewhere says whether the bare name of a directory is a file of the default directory, too.
-func (t *tool) isFileElsewhere(operand string) bool {
-	path, err := t.findFile(operand)
-	return err == nil && path != operand
 }
 
 // failAll reports errors.

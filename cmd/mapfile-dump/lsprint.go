@@ -97,14 +97,14 @@ func (t *tool) printNames(files []listing.File, slots []listing.Slot, nul bool) 
 func (t *tool) printRecords(files []listing.File, slots []listing.Slot) error {
 	records := t.newRecords(false)
 	for i := range files {
-		if err := records.put(record.NewFile(&files[i])); err != nil {
+		if err := records.Put(record.NewFile(&files[i])); err != nil {
 			return err
 		}
 	}
 	for _, s := range slots {
-		if err := records.put(record.NewSlot("slot", s.Path, s.SlotInfo)); err != nil {
+		if err := records.Put(record.NewSlot("slot", s.Path, s.SlotInfo)); err != nil {
 			return err
 		}
 	}
-	return records.end()
+	return records.End()
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -127,7 +125,7 @@ func (m *merger) addOperands(operands []string) error {
 	var files [][]string
 	var dirs []string
 	for _, operand := range operands {
-		if info, err := os.Stat(operand); err == nil && info.IsDir() && !m.isFileElsewhere(operand) {
+		if m.isDir(operand) {
 			dirs = append(dirs, operand)
 			continue
 		}
@@ -143,7 +141,7 @@ func (m *merger) addOperands(operands []string) error {
 			if m.isOut(path) {
 				return usagef("merge: %s is FILE and --out; the sum needs a file of its own", path)
 			}
-			m.rank[absolutePath(path)] = len(files) - len(operands) // before all files of directories
+			m.rank[listing.Absolute(path)] = len(files) - len(operands) // before all files of directories
 		}
 		files = append(files, paths)
 	}
@@ -154,21 +152,9 @@ func (m *merger) addOperands(operands []string) error {
 	return nil
 }
 
-func absolutePath(path string) string {
-	if abs, err := filepath.Abs(path); err == nil {
-		return abs
-	}
-	return path
-}
-
 // isOut says whether a path is --out, by whatever name.
 func (m *merger) isOut(path string) bool {
-	if absolutePath(path) == absolutePath(m.flags.out) {
-		return true
-	}
-	a, errA := os.Stat(path)
-	b, errB := os.Stat(m.flags.out)
-	return errA == nil && errB == nil && os.SameFile(a, b)
+	return listing.Absolute(path) == listing.Absolute(m.flags.out) || sameFile(path, m.flags.out)
 }
 
 // once writes the sums and ends. Nothing is written if anything is wrong.
@@ -227,7 +213,7 @@ func (m *merger) report() error {
 				rec.LeftOut = append(rec.LeftOut, mergeLeftOut{name, what})
 			}
 		}
-		if err := m.newRecords(true).put(rec); err != nil {
+		if err := m.newRecords(true).Put(rec); err != nil {
 			return err
 		}
 		return m.tool.out.Flush()

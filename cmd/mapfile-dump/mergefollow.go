@@ -83,10 +83,8 @@ func (m *merger) openOut() (*mapfile.MapFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range info.Producers {
-		if p.State == mapfile.StateLive || p.State == mapfile.StateStalled {
-			return nil, fmt.Errorf("%s: has a live producer, %v; --force replaces it", m.showPath(path), p)
-		}
+	if i := slices.IndexFunc(info.Producers, canPublish); i >= 0 {
+		return nil, fmt.Errorf("%s: has a live producer, %v; --force replaces it", m.showPath(path), info.Producers[i])
 	}
 	if info.Title != sumTitle {
 		return nil, fmt.Errorf("%s: was not made by merge; --force replaces it", m.showPath(path))

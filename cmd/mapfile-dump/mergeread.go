@@ -117,7 +117,7 @@ func (m *merger) look() (troubles []error) {
 		}
 	}
 	slices.SortFunc(m.files, func(a, b string) int {
-		return cmp.Or(cmp.Compare(m.rank[absolutePath(a)], m.rank[absolutePath(b)]), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(m.rank[listing.Absolute(a)], m.rank[listing.Absolute(b)]), cmp.Compare(a, b))
 	})
 	for _, pattern := range m.tool.flags.match {
 		if !matched[pattern] && len(present) > 0 {

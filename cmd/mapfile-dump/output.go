@@ -56,43 +56,10 @@ func (o *output) lines(lines []string) error {
 	return nil
 }
 
-// records writes the JSON of a command: one object a line with ndjson; with json one document, which
+// newRecords writes the JSON of a command: one object a line with ndjson; with json one document, which
 // is the record itself where the command line asks for exactly one, else a list of them.
-type records struct {
-	out    *output
-	single bool
-	lines  bool
-	n      int
-}
-
-func (t *tool) newRecords(single bool) *records {
-	return &records{out: t.out, single: single, lines: t.flags.output == "ndjson"}
-}
-
-func (r *records) put(rec any) error {
-	line, err := record.Line(rec)
-	if err != nil {
-		return err
-	}
-	r.n++
-	switch {
-	case r.lines || r.single:
-		return r.out.printf("%s\n", line)
-	case r.n == 1:
-		return r.out.printf("%s\n%s", record.ListHead, line)
-	}
-	return r.out.printf(",\n%s", line)
-}
-
-// end closes the list.
-func (r *records) end() error {
-	switch {
-	case r.lines || r.single:
-		return nil
-	case r.n == 0:
-		return r.out.printf("%s%s\n", record.ListHead, record.ListEnd)
-	}
-	return r.out.printf("\n" + record.ListEnd + "\n")
+func (t *tool) newRecords(single bool) *record.List {
+	return record.NewList(t.out, single || t.flags.output == "ndjson")
 }
 
 // wantsJSON says whether the format is one of the JSON ones.

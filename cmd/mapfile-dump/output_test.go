@@ -106,11 +106,11 @@ func TestJSONHasOneEnvelope(t *testing.T) {
 		tl.flags.output = c.format
 		records := tl.newRecords(c.single)
 		for i := range c.n {
-			if err := records.put(numbered{record.HeadOf("r"), i}); err != nil {
+			if err := records.Put(numbered{record.HeadOf("r"), i}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := records.end(); err != nil {
+		if err := records.End(); err != nil {
 			t.Fatal(err)
 		}
 		if got := read(); got != c.want {

@@ -236,7 +236,7 @@ func (t *tool) plotOut(path string, hs []*hist.Histogram, flags *plotFlags) erro
 		for _, h := range hs {
 			rec.Histograms = append(rec.Histograms, h.Name)
 		}
-		return t.newRecords(true).put(rec)
+		return t.newRecords(true).Put(rec)
 	}
 	return t.out.printf("%s  %s\n", show.Visible(flags.out), show.Plural(len(hs), "histogram"))
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/exporting"
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/record"
 	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
 	"github.com/gomapfile/mapfile/mapfile"
 )
@@ -67,7 +68,7 @@ type recorder struct {
 	slots   []string
 	names   recordNames
 	export  *exporter
-	records *records
+	records *record.List
 
 	last    [sha256.Size]byte // fingerprint of what was written last
 	id      [16]byte          // of the file
@@ -84,7 +85,7 @@ func (t *tool) record(operand string, slots []string, flags *recordFlags) error 
 	case every == 0 || every%time.Millisecond != 0:
 		return usagef("record: --every must be a whole number of milliseconds, at least 1ms")
 	}
-	r := &recorder{tool: t, flags: flags, operand: operand, slots: slots, bad: map[string]bool{}, records: &records{out: t.out, lines: true}}
+	r := &recorder{tool: t, flags: flags, operand: operand, slots: slots, bad: map[string]bool{}, records: record.NewList(t.out, true)}
 	r.export = &exporter{tool: t, format: flags.to.value, tell: r.tellSlot}
 	first, errs := withFile(t, operand, func(f *target) (*commit, []error) { return t.takeCommit(f, slots) })
 	t.failAll(errs)
@@ -191,7 +192,7 @@ func (r *recorder) write(c *commit, path string) (*exportRecord, error) {
 
 func (r *recorder) report(done *exportRecord) error {
 	if r.wantsJSON() {
-		if err := r.records.put(done); err != nil {
+		if err := r.records.Put(done); err != nil {
 			return err
 		}
 	} else if err := r.out.printf("%s%s%s\n", show.Visible(done.Out), columnGap, done.number); err != nil {

@@ -57,6 +57,17 @@ func (t *tool) findFile(operand string) (string, error) {
 	return "", &missingError{operand, where}
 }
 
+// isDir says whether an operand means a directory: its bare name may be a file of the default directory, too,
+// and then it means that.
+func (t *tool) isDir(operand string) bool {
+	info, err := os.Stat(operand)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	path, err := t.findFile(operand)
+	return err != nil || path == operand
+}
+
 // missingError is a FILE that is nowhere.
 type missingError struct{ name, where string }
 

@@ -114,11 +114,11 @@ func (t *tool) topOnce(picture *listing.Picture, match []string, sort string) er
 	if t.wantsJSON() {
 		records := t.newRecords(false)
 		for _, r := range rows {
-			if err := records.put(record.NewSlot("slot", r.Path, r.SlotInfo)); err != nil {
+			if err := records.Put(record.NewSlot("slot", r.Path, r.SlotInfo)); err != nil {
 				return err
 			}
 		}
-		return records.end()
+		return records.End()
 	}
 	if err := t.out.printf("%s\n", top.Summary(len(picture.Files), rows)); err != nil {
 		return err

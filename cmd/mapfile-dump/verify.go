@@ -70,11 +70,11 @@ func (t *tool) verify(operands []string, deep, quiet bool) error {
 	case t.wantsJSON():
 		records := t.newRecords(false)
 		for _, v := range verdicts {
-			if err := records.put(v); err != nil {
+			if err := records.Put(v); err != nil {
 				return err
 			}
 		}
-		return records.end()
+		return records.End()
 	}
 	tab := t.newTable()
 	for _, v := range verdicts {

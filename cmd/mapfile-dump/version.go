@@ -24,7 +24,7 @@ func newVersion(t *tool) *cobra.Command {
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(*cobra.Command, []string) error {
 			if t.wantsJSON() {
-				return t.newRecords(true).put(versionRecord{
+				return t.newRecords(true).Put(versionRecord{
 					record.HeadOf("version"), programVersion(), mapfile.FormatVersion, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
 			}
 			return t.out.printf("mapfile-dump %s  format %d  %s %s/%s\n",

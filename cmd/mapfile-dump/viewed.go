@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -29,7 +28,7 @@ func (t *tool) viewed(operands []string) (*listing.Set, *listing.Picture, error)
 		operands = []string{dir}
 	}
 	for _, operand := range operands {
-		if info, err := os.Stat(operand); err == nil && info.IsDir() && !t.isFileElsewhere(operand) {
+		if t.isDir(operand) {
 			dirs = append(dirs, operand)
 			continue
 		}

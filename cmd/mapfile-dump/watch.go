@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/record"
 	"github.com/gomapfile/mapfile/mapfile"
 )
 
@@ -55,7 +56,7 @@ type watcher struct {
 	flags   *watchFlags
 	f       *target
 	slots   map[string]*watched
-	records *records
+	records *record.List
 	printed count
 }
 
@@ -72,7 +73,7 @@ var errNotLive = errors.New("no producer is live")
 
 func (t *tool) watch(operand string, slots []string, flags *watchFlags) error {
 	var sel selection
-	w := &watcher{tool: t, flags: flags, slots: map[string]*watched{}, records: &records{out: t.out, lines: true}}
+	w := &watcher{tool: t, flags: flags, slots: map[string]*watched{}, records: record.NewList(t.out, true)}
 	_, errs := withFile(t, operand, func(f *target) (struct{}, []error) {
 		var errs []error
 		w.f = nil
@@ -205,9 +206,12 @@ func (w *watcher) producersGone() (bool, error) {
 
 // isAlive says whether somebody can still publish.
 func isAlive(info mapfile.FileInfo) bool {
-	return slices.ContainsFunc(info.Producers, func(p mapfile.Producer) bool {
-		return p.State == mapfile.StateLive || p.State == mapfile.StateStalled
-	})
+	return slices.ContainsFunc(info.Producers, canPublish)
+}
+
+// canPublish says whether a producer is there, or may come back.
+func canPublish(p mapfile.Producer) bool {
+	return p.State == mapfile.StateLive || p.State == mapfile.StateStalled
 }
 
 // last prints the values of a file whose producers have gone, and ends.

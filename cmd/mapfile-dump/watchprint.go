@@ -124,12 +124,11 @@ func (w *watcher) printRecord(ev mapfile.Event, changed []string) error {
 			rec.Payload = r.payload
 			w.undecoded(err)
 		} else {
-			value := record.Value(node)
-			rec.Value = &value
+			rec.SetValue(node)
 		}
-		return w.records.put(rec)
+		return w.records.Put(rec)
 	}
-	return w.records.put(w.newRecord(ev, changed))
+	return w.records.Put(w.newRecord(ev, changed))
 }
 
 func (w *watcher) newRecord(ev mapfile.Event, changed []string) *record.Slot {

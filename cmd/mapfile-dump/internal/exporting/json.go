@@ -10,14 +10,14 @@ import (
 // JSON: the records of `get -o json` and `get -o ndjson`.
 
 type jsonWriter struct {
-	w     *bufio.Writer
-	file  *File
-	lines bool
-	n     int
+	w    *bufio.Writer
+	file *File
+	list *record.List
 }
 
 func newJSON(w io.Writer, f *File, lines bool) *jsonWriter {
-	return &jsonWriter{w: bufio.NewWriterSize(w, bufferSize), file: f, lines: lines}
+	buffered := bufio.NewWriterSize(w, bufferSize)
+	return &jsonWriter{buffered, f, record.NewList(buffered, lines)}
 }
 
 const bufferSize = 64 << 10
@@ -36,8 +36,7 @@ func (j *jsonWriter) Put(s *Slot) error {
 	case s.Err != nil:
 		rec.Payload = s.Payload
 	case s.Stamp.Version != 0:
-		value := record.Value(s.Value)
-		rec.Value = &value
+		rec.SetValue(s.Value)
 	}
 	return j.write(rec)
 }
@@ -48,33 +47,12 @@ func (j *jsonWriter) write(rec slotRecord) error {
 	if err != nil {
 		return &LeftOut{rec.Name, err}
 	}
-	j.n++
-	if !j.lines {
-		j.w.WriteString(j.before())
-	}
-	j.w.Write(line)
-	if j.lines {
-		j.w.WriteByte('\n')
-	}
-	_, err = j.w.Write(nil) // the first error stays
-	return err
-}
-
-// before is what stands before the record n of a list.
-func (j *jsonWriter) before() string {
-	if j.n == 1 {
-		return record.ListHead + "\n"
-	}
-	return ",\n"
+	return j.list.PutLine(line)
 }
 
 func (j *jsonWriter) End() error {
-	switch {
-	case j.lines:
-	case j.n == 0:
-		j.w.WriteString(record.ListHead + record.ListEnd + "\n")
-	default:
-		j.w.WriteString("\n" + record.ListEnd + "\n")
+	if err := j.list.End(); err != nil {
+		return err
 	}
 	return j.w.Flush()
 }

@@ -1,6 +1,7 @@
 package exposition
 
 import (
+	"cmp"
 	"math"
 	"strings"
 
@@ -44,24 +45,15 @@ func numberOf(s Slot) (n number, reason string) {
 		if reason := n.ofHistogram(h); reason != "" {
 			return n, reason
 		}
-		n.help = first(title, h.Title)
+		n.help = cmp.Or(title, h.Title)
 	default:
 		var ok bool
 		if n.value, ok = realOf(s.Value.Value); !ok {
 			return n, reasonType
 		}
 	}
-	n.help = strings.ToValidUTF8(first(n.help, "Slot "+valid(s.Name)+"."), "\uFFFD")
+	n.help = strings.ToValidUTF8(cmp.Or(n.help, "Slot "+valid(s.Name)+"."), "\uFFFD")
 	return n, ""
-}
-
-func first(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }
 
 // ofValue reads a mapfile.v1.Value.
@@ -72,7 +64,7 @@ func (n *number) ofValue(v codec.Node) (reason string) {
 	case "KIND_GAUGE":
 		n.kind = dto.MetricType_GAUGE
 	}
-	n.help = first(n.help, show.TextOf(v, "title"))
+	n.help = cmp.Or(n.help, show.TextOf(v, "title"))
 	if unit := show.TextOf(v, "unit"); unit != "" {
 		n.help = strings.TrimSpace(n.help + " [" + unit + "]")
 	}

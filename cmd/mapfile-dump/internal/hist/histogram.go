@@ -121,7 +121,7 @@ func Of(typeName string, n codec.Node) (*Histogram, bool) {
 	}
 	h.Name, h.Title = show.TextOf(n, "name"), show.TextOf(n, "title")
 	h.X = axisOf(show.Field(n, "x"))
-	h.Y.Title = withUnit(show.TextOf(n, "value_title"), show.TextOf(n, "value_unit"))
+	h.Y.Title = WithUnit(show.TextOf(n, "value_title"), show.TextOf(n, "value_unit"))
 	h.Content, h.SumW2, h.Entries = floatsOf(n, "sum_w"), floatsOf(n, "sum_w2"), floatsOf(n, "entries")
 	h.Total, h.Under, h.Over = SumsOf(show.Field(n, "total")), SumsOf(show.Field(n, "underflow")), SumsOf(show.Field(n, "overflow"))
 	if !h.X.valid() {
@@ -177,7 +177,7 @@ func (s *Sums) add(o Sums) {
 func axisOf(n codec.Node) Axis {
 	a := Axis{
 		Bins: int(min(numberOf(n, "bins"), 1<<30)), Min: numberOf(n, "min"), Max: numberOf(n, "max"),
-		Title: withUnit(show.TextOf(n, "title"), show.TextOf(n, "unit")), Edges: floatsOf(n, "edges"),
+		Title: WithUnit(show.TextOf(n, "title"), show.TextOf(n, "unit")), Edges: floatsOf(n, "edges"),
 	}
 	if show.Field(n, "upper_edges").Children != nil {
 		a.Edges, a.Gaps = nil, true
@@ -188,7 +188,8 @@ func axisOf(n codec.Node) Axis {
 // valid says whether the axis agrees with itself. Its numbers may still be odd: infinite, not ascending.
 func (a Axis) valid() bool { return a.Bins > 0 && (a.Edges == nil || len(a.Edges) == a.Bins+1) }
 
-func withUnit(title, unit string) string {
+// WithUnit is the title of an axis with its unit in brackets.
+func WithUnit(title, unit string) string {
 	if unit == "" {
 		return title
 	}

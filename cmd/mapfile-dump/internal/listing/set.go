@@ -98,7 +98,7 @@ func (s *Set) Look() *Picture {
 	var paths []string
 	known := map[string]bool{} // by path: a file of a DIR may be a FILE, too
 	isNew := func(path string) bool {
-		path = absolute(path)
+		path = Absolute(path)
 		was := known[path]
 		known[path] = true
 		return !was
@@ -161,8 +161,8 @@ func (s *Set) drop(mf *mapfile.MapFile) {
 	}
 }
 
-// absolute is one path for all ways to write it; it does not look at links.
-func absolute(path string) string {
+// Absolute is one path for all ways to write it; it does not look at links.
+func Absolute(path string) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs
 	}
@@ -222,7 +222,7 @@ func labelsOf(paths []string) []string {
 	labels := make([]string, len(paths))
 	parts := make([][]string, len(paths))
 	for i, path := range paths {
-		parts[i] = strings.Split(filepath.ToSlash(absolute(path)), "/")
+		parts[i] = strings.Split(filepath.ToSlash(Absolute(path)), "/")
 	}
 	base := func(i int) string { return parts[i][len(parts[i])-1] }
 	label := func(i, n int, suffix bool) string {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/listing"
 	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/show"
+	"github.com/gomapfile/mapfile/codec"
 	"github.com/gomapfile/mapfile/mapfile"
 )
 
@@ -23,12 +24,6 @@ type Head struct {
 
 // HeadOf is the head of a record of that kind.
 func HeadOf(kind string) Head { return Head{SchemaVersion, kind} }
-
-// ListHead opens a list of records; ListEnd closes it. Records stand between, with commas.
-var ListHead = fmt.Sprintf(`{"schema":%d,"kind":"list","items":[`, SchemaVersion)
-
-// ListEnd is described at ListHead.
-const ListEnd = "]}"
 
 // Slot has the kinds "slot" (ls, get) and "event" (watch, with Event).
 type Slot struct {
@@ -50,7 +45,7 @@ type Slot struct {
 	Rate     Real      `json:"rate"`
 	State    string    `json:"state"`
 	Producer *Producer `json:"producer"`
-	Value    *Value    `json:"value,omitempty"`
+	Value    *Value    `json:"value,omitempty"` // see SetValue
 	Payload  []byte    `json:"payload,omitempty"`
 	SchemaOf any       `json:"stored_schema,omitempty"`
 }
@@ -97,6 +92,12 @@ func NewSlot(kind, file string, s mapfile.SlotInfo) *Slot {
 		r.Age = &age
 	}
 	return r
+}
+
+// SetValue sets the decoded value.
+func (r *Slot) SetValue(n codec.Node) {
+	value := Value(n)
+	r.Value = &value
 }
 
 // NewProducer is the record of a producer; nil where there is none.

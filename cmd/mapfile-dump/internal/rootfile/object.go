@@ -1,6 +1,7 @@
 package rootfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -14,6 +15,7 @@ import (
 	"go-hep.org/x/hep/hbook"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/hist"
 	"github.com/gomapfile/mapfile/cmd/mapfile-dump/internal/record"
 	hbookcodec "github.com/gomapfile/mapfile/codec/hbook"
 	mapfilepb "github.com/gomapfile/mapfile/proto"
@@ -122,8 +124,8 @@ func histogram1(name, title string, m *mapfilepb.H1D) (root.Object, error) {
 	h := newObject[*rhist.H1D]("TH1D")
 	o := membersOf(h)
 	titles := splitTitle(title, m.Title)
-	x.put(o["fXaxis"], firstOf(label(m.X.Title, m.X.Unit), titles[1]))
-	putTitle(o["fYaxis"], firstOf(label(m.ValueTitle, m.ValueUnit), titles[2]))
+	x.put(o["fXaxis"], cmp.Or(hist.WithUnit(m.X.Title, m.X.Unit), titles[1]))
+	putTitle(o["fYaxis"], cmp.Or(hist.WithUnit(m.ValueTitle, m.ValueUnit), titles[2]))
 	content := x.column(m.Underflow.GetSumW(), w, m.Overflow.GetSumW())
 	put1(o, name, titles[0], m.Total, content, x.column(m.Underflow.GetSumW2(), w2, m.Overflow.GetSumW2()))
 	return h, nil
@@ -148,8 +150,8 @@ func profile1(name, title string, m *mapfilepb.P1D) (root.Object, error) {
 	h := newObject[*rhist.H1D]("TH1D")
 	o := membersOf(h)
 	titles := splitTitle(title, m.Title)
-	x.put(o["fXaxis"], firstOf(label(m.X.Title, m.X.Unit), titles[1]))
-	putTitle(o["fYaxis"], firstOf(label(m.ValueTitle, m.ValueUnit), titles[2]))
+	x.put(o["fXaxis"], cmp.Or(hist.WithUnit(m.X.Title, m.X.Unit), titles[1]))
+	putTitle(o["fYaxis"], cmp.Or(hist.WithUnit(m.ValueTitle, m.ValueUnit), titles[2]))
 	put1(o, name, titles[0], m.Total,
 		x.column(under.GetSumWy(), m.SumWy, over.GetSumWy()), x.column(under.GetSumWy2(), m.SumWy2, over.GetSumWy2()))
 	p := &profile{H1D: h, sumWY: m.Total.GetSumWy(), sumWY2: m.Total.GetSumWy2()}
@@ -192,9 +194,9 @@ func histogram2(name, title string, m *mapfilepb.H2D) (root.Object, error) {
 	h := newObject[*rhist.H2D]("TH2D")
 	o := membersOf(h)
 	titles := splitTitle(title, m.Title)
-	x.put(o["fXaxis"], firstOf(label(m.X.Title, m.X.Unit), titles[1]))
-	y.put(o["fYaxis"], firstOf(label(m.Y.Title, m.Y.Unit), titles[2]))
-	putTitle(o["fZaxis"], firstOf(label(m.ValueTitle, m.ValueUnit), titles[3]))
+	x.put(o["fXaxis"], cmp.Or(hist.WithUnit(m.X.Title, m.X.Unit), titles[1]))
+	y.put(o["fYaxis"], cmp.Or(hist.WithUnit(m.Y.Title, m.Y.Unit), titles[2]))
+	putTitle(o["fZaxis"], cmp.Or(hist.WithUnit(m.ValueTitle, m.ValueUnit), titles[3]))
 	put1(o, name, titles[0], m.Total, content, squares)
 	set(o, "fScalefactor", 1.0)
 	set(o, "fTsumwy", m.Total.GetSumWy())
@@ -357,25 +359,9 @@ func sums(w, w2 []float64, n int) (_, _ []float64, err error) {
 // Python could not have them from ROOT.
 func splitTitle(texts ...string) (titles [4]string) {
 	const semicolon = "\x00" // no title has it
-	text := strings.ToValidUTF8(firstOf(texts...), "\ufffd")
+	text := strings.ToValidUTF8(cmp.Or(texts...), "\ufffd")
 	for i, part := range strings.SplitN(strings.ReplaceAll(text, "#;", semicolon), ";", len(titles)) {
 		titles[i] = strings.ReplaceAll(part, semicolon, ";")
 	}
 	return titles
-}
-
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
-}
-
-func label(title, unit string) string {
-	if unit == "" {
-		return title
-	}
-	return strings.TrimSpace(title + " [" + unit + "]")
 }

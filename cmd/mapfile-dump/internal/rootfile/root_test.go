@@ -2,6 +2,7 @@ package rootfile
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"math"
 	"os"
@@ -153,10 +154,10 @@ func TestROOTReadsTheFile(t *testing.T) {
 		if got.Name != key || got.Title != titles[0] || got.KeyTitle != titles[0] {
 			t.Errorf("%s: ROOT's name and titles are %q, %q and %q, want %q and %q", s.slot, got.Name, got.Title, got.KeyTitle, key, titles[0])
 		}
-		if got, want := got.Axes[0].Title, firstOf(h.X.Title, titles[1]); got != want {
+		if got, want := got.Axes[0].Title, cmp.Or(h.X.Title, titles[1]); got != want {
 			t.Errorf("%s: ROOT's title of x is %q, want %q", s.slot, got, want)
 		}
-		if got, want := got.Axes[1].Title, firstOf(h.Y.Title, titles[2]); got != want {
+		if got, want := got.Axes[1].Title, cmp.Or(h.Y.Title, titles[2]); got != want {
 			t.Errorf("%s: ROOT's title of y is %q, want %q", s.slot, got, want)
 		}
 		ours, err := JSON(key, s.title, s.value)

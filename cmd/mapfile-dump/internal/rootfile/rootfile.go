@@ -6,6 +6,7 @@
 package rootfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -83,7 +84,7 @@ func (w *Writer) Put(slot, title string, v any) error {
 		return err
 	}
 	if _, isText := obj.(*rbase.ObjString); isText {
-		title = firstOf(title, "the value as JSON")
+		title = cmp.Or(title, "the value as JSON")
 	} else {
 		title = obj.(root.Named).Title() // without those of the axes
 	}

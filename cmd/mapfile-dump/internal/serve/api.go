@@ -146,8 +146,7 @@ func (s *Server) valueRecord(it item) (line []byte, etag string, err error) {
 	case err != nil:
 		return nil, "", err
 	default:
-		v := record.Value(node)
-		rec.Value = &v
+		rec.SetValue(node)
 	}
 	line, err = record.Line(rec)
 	return line, etagOf(info), err

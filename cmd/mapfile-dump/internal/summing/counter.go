@@ -1,6 +1,7 @@
 package summing
 
 import (
+	"cmp"
 	"fmt"
 	"math/bits"
 
@@ -21,9 +22,9 @@ func sumOfCounters(shares []Share) (proto.Message, error) {
 		if sum.Unit == "" {
 			unit = s
 		}
-		firstText(&sum.Name, v.Name)
-		firstText(&sum.Title, v.Title)
-		firstText(&sum.Unit, v.Unit)
+		sum.Name = cmp.Or(sum.Name, v.Name)
+		sum.Title = cmp.Or(sum.Title, v.Title)
+		sum.Unit = cmp.Or(sum.Unit, v.Unit)
 		if v.Unit != "" && v.Unit != sum.Unit {
 			return nil, unlike("units", unit, fmt.Sprintf("%q", sum.Unit), s, fmt.Sprintf("%q", v.Unit))
 		}

@@ -265,11 +265,11 @@ func addCounts(a, b int64) (sum int64, ok bool) {
 // addLabels takes the labels that are missing from o.
 func (c *columns) addLabels(o *columns) {
 	for i, text := range []*string{c.name, c.title, c.valueTitle, c.valueUnit, &c.x.Title, &c.x.Unit} {
-		firstText(text, *[]*string{o.name, o.title, o.valueTitle, o.valueUnit, &o.x.Title, &o.x.Unit}[i])
+		*text = cmp.Or(*text, *[]*string{o.name, o.title, o.valueTitle, o.valueUnit, &o.x.Title, &o.x.Unit}[i])
 	}
 	if c.y != nil {
-		firstText(&c.y.Title, o.y.Title)
-		firstText(&c.y.Unit, o.y.Unit)
+		c.y.Title = cmp.Or(c.y.Title, o.y.Title)
+		c.y.Unit = cmp.Or(c.y.Unit, o.y.Unit)
 	}
 	*c.annotations = withAnnotations(*c.annotations, *o.annotations)
 }

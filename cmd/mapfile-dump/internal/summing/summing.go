@@ -161,10 +161,3 @@ func Sum(shares []Share) (mapfile.TypeInfo, []byte, error) {
 	}
 	return mapfile.TypeInfo{Name: first.Type.Name, Codec: protobuf.Codec.Name(), Schema: schema}, payload, nil
 }
-
-// firstText is *into, or else text.
-func firstText(into *string, text string) {
-	if *into == "" {
-		*into = text
-	}
-}
